@@ -1,0 +1,191 @@
+"""The nouns that travel between the rooms.
+
+Coordinates are x, y in pixels of the original image: the centre of the top-left pixel is (0, 0),
+x grows to the right and y downwards. Times are seconds. Nothing here knows of a file, a window or a
+library other than numpy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+Image: TypeAlias = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a stream.
+
+    Parameters
+    ----------
+    index
+        Position in the stream, from 0. Frames that were lost leave a gap in the numbering.
+    time
+        Presentation time in seconds, strictly increasing within a stream.
+    image
+        Shape (height, width, 3), BGR, read-only. Copy it before drawing on it.
+    """
+
+    index: int
+    time: float
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Foreground pixel coordinates of one frame.
+
+    Parameters
+    ----------
+    coordinates
+        Shape (n, 2), columns x, y, in pixels of the original image.
+    weights
+        Shape (n,), how many original pixels each point stands for; None means one each.
+    colors
+        Shape (n,), the index of each point's colour in a palette of `COLOR_BINS` bins, or None
+        where the stream has no colour.
+    spacing
+        Distance in pixels between neighbouring points (above 1 where a processing scale is used).
+    flood
+        True where the picture changed as a whole (a light was switched): these points say nothing
+        about single objects.
+    """
+
+    coordinates: Array
+    weights: Array | None = None
+    colors: NDArray[np.uint8] | None = None
+    spacing: float = 1.0
+    flood: bool = False
+
+    def __len__(self) -> int:
+        return len(self.coordinates)
+
+
+COLOR_BINS = 64
+"""How many colours the palette of `Points.colors` has."""
+
+
+class Status(StrEnum):
+    """What the newest frame says of a track."""
+
+    SEEN = "seen"
+    CONTACT = "contact"
+    COASTING = "coasting"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One object, now.
+
+    Parameters
+    ----------
+    id
+        A positive number, never used again within a run.
+    mean
+        Shape (2,), position of the centre, px.
+    covariance
+        Shape (2, 2), extent of the object, px²: its outline is the ellipse at 2 standard deviations.
+    position_covariance
+        Shape (2, 2), how uncertain `mean` is, px².
+    velocity
+        Shape (2,), px per second.
+    box
+        Shape (4,), left, top, width, height of the box around the object, px.
+    mass
+        Foreground pixels that belong to the object in this frame, px².
+    age
+        Frames since the object was first seen, this one included.
+    status
+        SEEN alone, in CONTACT with another object, or COASTING on the motion model alone.
+    confidence
+        Probability, 0 to 1, that there is an object at this place, from the evidence so far.
+    identity_confidence
+        Probability, 0 to 1, that this is still the object to which the id was first given.
+    """
+
+    id: int
+    mean: Array
+    covariance: Array
+    position_covariance: Array
+    velocity: Array
+    box: Array
+    mass: float
+    age: int
+    status: Status
+    confidence: float
+    identity_confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something worth a line in the run record.
+
+    Parameters
+    ----------
+    kind
+        "birth", "death", "contact", "parting", "flood", "split", "merge" or another short word.
+    tracks
+        The ids concerned.
+    message
+        One sentence for a person, or empty.
+    """
+
+    kind: str
+    tracks: tuple[int, ...] = ()
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """How well the tracks explain the frame.
+
+    Parameters
+    ----------
+    points
+        Number of foreground points.
+    log_likelihood
+        Mean log-density of the points under the tracks and the clutter, nats per point.
+    unexplained
+        Share, 0 to 1, of the foreground's weight that no track explains.
+    iterations
+        Rounds of E-step and M-step that the frame took.
+    flood
+        True where the picture changed as a whole and the tracks were held.
+    events
+        What happened in this frame.
+    """
+
+    points: int = 0
+    log_likelihood: float = 0.0
+    unexplained: float = 0.0
+    iterations: int = 0
+    flood: bool = False
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that is known after one frame; all that sinks, the overlay and viewers ever see.
+
+    Parameters
+    ----------
+    frame
+        Index of the frame.
+    time
+        Its time in seconds.
+    tracks
+        The objects, by ascending id.
+    diagnostics
+        How the frame went.
+    """
+
+    frame: int
+    time: float
+    tracks: tuple[Track, ...]
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
