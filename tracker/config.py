@@ -24,7 +24,9 @@ class SourceOptions:
     fps: float = field(
         default=0.0,
         metadata=_about(
-            "frame rate that overrides the source's own; 0 keeps the source's", unit="1/s", minimum=0
+            "frame rate that overrides the source's own; 0 keeps the source's",
+            unit="1/s",
+            minimum=0,
         ),
     )
 
@@ -49,9 +51,7 @@ class ForegroundOptions:
         default=5.5,
         metadata=_about("colour distance that makes a foreground pixel", unit="sd", minimum=1),
     )
-    shadows: bool = field(
-        default=True, metadata=_about("leave cast shadows out of the foreground")
-    )
+    shadows: bool = field(default=True, metadata=_about("leave cast shadows out of the foreground"))
     samples: int = field(
         default=48,
         metadata=_about("frames sampled over a file for its background", minimum=3, maximum=500),

@@ -67,6 +67,50 @@ class Points:
         return len(self.coordinates)
 
 
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Moments of one connected patch of foreground.
+
+    Parameters
+    ----------
+    mean
+        Shape (2,), px.
+    covariance
+        Shape (2, 2), px².
+    area
+        Original pixels that it covers, px².
+    border
+        True where it touches the border of the picture.
+    """
+
+    mean: Array
+    covariance: Array
+    area: float
+    border: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is known of the place before the first frame; every part may be missing.
+
+    Parameters
+    ----------
+    size
+        Width and height of the picture, px, or None where it is unknown.
+    blobs
+        Patches of foreground in frames that were looked at beforehand: they teach the size model.
+    occluders
+        Shape (height / step, width / step), True where a fixed thing hides objects, or None.
+    step
+        Pixels of the picture for each cell of `occluders`.
+    """
+
+    size: tuple[int, int] | None = None
+    blobs: tuple[Blob, ...] = ()
+    occluders: NDArray[np.bool_] | None = None
+    step: float = 1.0
+
+
 COLOR_BINS = 64
 """How many colours the palette of `Points.colors` has."""
 

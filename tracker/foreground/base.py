@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tracker.types import Array, Frame, Points
+from tracker.types import Array, Frame, Points, Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +25,12 @@ class Footprint:
 
 
 class ForegroundModel(Protocol):
-    """Tells the foreground of each frame from the background; has one owner."""
+    """Tells the foreground of each frame from the background; has one owner.
+
+    A model that looked at sampled frames before the run says what it saw there in `scene`.
+    """
+
+    scene: Scene
 
     def points(self, frame: Frame, protect: Footprint | None = None) -> Points:
         """Return the foreground of `frame`; do not learn where `protect` has an object."""
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """Frames looked at before the run starts, spread over the source; empty for a live one.
-
-    Parameters
-    ----------
-    images
-        Arrays of shape (height, width, 3), BGR.
-    """
-
-    images: tuple[NDArray[np.uint8], ...] = ()
