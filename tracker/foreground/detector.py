@@ -1,0 +1,100 @@
+"""What all background models have in common, from the frame to its points."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.foreground.base import Footprint
+from tracker.foreground.grid import Grid, Mask
+from tracker.foreground.palette import color_bins
+from tracker.foreground.shadow import FloatPixels, ShadowTest
+from tracker.types import Frame, Image, Points, Scene
+
+
+class Background(Protocol):
+    """What differs between the models: what the empty scene looks like."""
+
+    def foreground(self, image: Image) -> Mask:
+        """Return the cells of `image` that differ from the background."""
+
+    def appearance(self, cells: NDArray[np.intp]) -> tuple[FloatPixels, NDArray[np.float32]]:
+        """Return colour, shape (n, 3), and noise, shape (n,), of the background at `cells`."""
+
+    def learn(self, image: Image, time: float, foreground: Mask, protect: Footprint | None) -> None:
+        """Take what `image`, seen at `time` in seconds, teaches of the background."""
+
+    def relight(self, image: Image, time: float, protect: Footprint | None) -> None:
+        """Follow a light that was switched: `image` is foreground for the most part."""
+
+
+class Detector:
+    """Frame to points: shrink, compare with the background, drop shadows and specks, learn.
+
+    Parameters
+    ----------
+    background
+        The model of the empty scene.
+    grid
+        The raster that it works on.
+    region
+        Cells in which to look.
+    shadow
+        The shadow test, or None to keep shadows.
+    flood_share
+        Share of the region whose change at once counts as a light being switched.
+    scene
+        What is known of the place beforehand.
+    """
+
+    def __init__(
+        self,
+        background: Background,
+        grid: Grid,
+        region: Mask,
+        *,
+        shadow: ShadowTest | None,
+        flood_share: float,
+        scene: Scene,
+    ) -> None:
+        self.background = background
+        self.grid = grid
+        self.region = region
+        self.shadow = shadow
+        self.flood_cells = flood_share * np.count_nonzero(region)
+        self.scene = scene
+
+    def points(self, frame: Frame, protect: Footprint | None = None) -> Points:
+        """Return the foreground of `frame`; do not learn where `protect` has an object."""
+        image = self.grid.shrink(frame.image)
+        changed = self._changed(image)
+        flood = cv2.countNonZero(changed) > self.flood_cells
+        if flood:
+            self.background.relight(image, frame.time, protect)
+            changed = self._changed(image)
+        self.background.learn(image, frame.time, changed, protect)
+        cells = np.flatnonzero(clean(changed, image, self.background, self.shadow))
+        return Points(
+            self.grid.coordinates(cells),
+            weights=np.full(len(cells), self.grid.cell_area),
+            colors=color_bins(image.reshape(-1, 3)[cells]),
+            spacing=float(np.sqrt(self.grid.cell_area)),
+            flood=flood,
+        )
+
+    def _changed(self, image: Image) -> Mask:
+        changed = self.background.foreground(image)
+        return np.asarray(cv2.bitwise_and(changed, self.region), np.uint8)
+
+
+def clean(changed: Mask, image: Image, background: Background, shadow: ShadowTest | None) -> Mask:
+    """Return `changed` without shadows and specks."""
+    if shadow is not None:
+        changed = changed.copy()
+        cells = np.flatnonzero(changed)
+        pixels = image.reshape(-1, 3)[cells].astype(np.float32)
+        changed.ravel()[cells[shadow(pixels, *background.appearance(cells))]] = 0
+    return np.asarray(cv2.medianBlur(changed, 3), np.uint8)

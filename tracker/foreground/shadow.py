@@ -1,0 +1,61 @@
+"""Cast shadows: pixels that are darker than the background and yet of its colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatPixels = NDArray[np.float32]
+
+GREY_SCENE_CHROMA = 6.0
+"""Mean spread of the channels, grey levels, below which a scene has no colour to compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowTest:
+    """Tells shadows by brightness and chromaticity.
+
+    Parameters
+    ----------
+    darkest, brightest
+        Range of the brightness ratio of a shadow to its background.
+    chromaticity
+        Largest distance of two chromaticities (each sums to 1) that count as the same colour.
+    """
+
+    darkest: float = 0.55
+    brightest: float = 1.0
+    chromaticity: float = 0.025
+
+    def __call__(
+        self, pixels: FloatPixels, background: FloatPixels, noise: NDArray[np.float32]
+    ) -> NDArray[np.bool_]:
+        """Return which of `pixels` are shadows, shape (n,).
+
+        Parameters
+        ----------
+        pixels, background
+            Shape (n, 3), BGR.
+        noise
+            Shape (n,), standard deviation of a channel, grey levels.
+        """
+        brightness = np.einsum("nc,nc->n", pixels, background)
+        brightness /= np.einsum("nc,nc->n", background, background) + 1.0
+        total = pixels.sum(axis=1) + 1.0
+        background_total = background.sum(axis=1) + 1.0
+        distance = np.abs(pixels / total[:, None] - background / background_total[:, None]).sum(
+            axis=1
+        )
+        # Three channels, so that the mean brightness of a pixel is a third of its total.
+        tolerance = np.maximum(self.chromaticity, 4.5 * noise / total)
+        same_color = distance < tolerance
+        darker = (brightness > self.darkest) & (brightness < self.brightest)
+        return np.asarray(darker & same_color)
+
+
+def is_grey(images: NDArray[np.uint8]) -> bool:
+    """Tell whether `images` of shape (..., 3) have too little colour for a shadow test."""
+    spread = images.max(axis=-1).astype(np.float32) - images.min(axis=-1)
+    return bool(spread.mean() < GREY_SCENE_CHROMA)
