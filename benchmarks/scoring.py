@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
-from trackeval.metrics import CLEAR, HOTA, Identity
+from trackeval.metrics import CLEAR, HOTA, Identity  # type: ignore[import-untyped]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -117,9 +116,9 @@ def overlap(first: Floats, second: Floats) -> Floats:
     """Intersection over union of boxes, shapes (n, 4) and (m, 4) -> (n, m)."""
     start = np.maximum(first[:, None, :2], second[None, :, :2])
     end = np.minimum((first[:, :2] + first[:, 2:])[:, None], (second[:, :2] + second[:, 2:])[None])
-    common = np.clip(end - start, 0, None).prod(axis=2)
-    union = first[:, 2:].prod(axis=1)[:, None] + second[:, 2:].prod(axis=1)[None] - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    common: Floats = np.clip(end - start, 0, None).prod(axis=2)
+    union: Floats = first[:, 2:].prod(axis=1)[:, None] + second[:, 2:].prod(axis=1)[None] - common
+    return common / np.maximum(union, np.finfo(float).tiny)
 
 
 def score_boxes(truth: Trajectories, predicted: Trajectories, iou: float = 0.5) -> Scores:
@@ -137,8 +136,9 @@ def score_points(truth: Trajectories, predicted: Trajectories, radius: float = 2
     """
 
     def similarity(a: Trajectories, rows: Integers, b: Trajectories, columns: Integers) -> Floats:
-        distance = cdist(a.points[rows], b.points[columns])
-        return np.clip(1 - distance / (2 * radius), 0, None)
+        steps: Floats = a.points[rows][:, None] - b.points[columns][None]
+        near: Floats = np.clip(1 - np.linalg.norm(steps, axis=2) / (2 * radius), 0, None)
+        return near
 
     return _score(truth, predicted, similarity, 0.5)
 
@@ -149,8 +149,8 @@ def _score(
     frames = np.union1d(truth.frames, predicted.frames)
     truth_ids, truth_index = np.unique(truth.ids, return_inverse=True)
     predicted_ids, predicted_index = np.unique(predicted.ids, return_inverse=True)
-    truth_rows = _rows_by_frame(truth.frames, frames)
-    predicted_rows = _rows_by_frame(predicted.frames, frames)
+    truth_rows = rows_by_frame(truth.frames, frames)
+    predicted_rows = rows_by_frame(predicted.frames, frames)
     data = {
         "num_timesteps": len(frames),
         "num_gt_ids": len(truth_ids),
@@ -183,10 +183,12 @@ def _score(
     )
 
 
-def _rows_by_frame(of_rows: Integers, frames: Integers) -> list[Integers]:
+def rows_by_frame(of_rows: Integers, frames: Integers) -> list[Integers]:
+    """Return, for each of the ascending `frames`, the indices of its rows."""
     order = np.argsort(of_rows, kind="stable")
+    starts = np.searchsorted(of_rows[order], frames, side="left")
     ends = np.searchsorted(of_rows[order], frames, side="right")
-    return np.split(order, ends[:-1])
+    return [order[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 def read_mot(path: Path) -> Trajectories:

@@ -1,0 +1,364 @@
+"""Look at the errors of a prediction: a contact sheet of frames and a list of error runs.
+
+`python benchmarks/overlay_sheet.py CLIP PREDICTION --truth TRUTH --out sheet.png`
+
+Colours: green = truth that is matched, red = truth that is missed, white = prediction that is
+matched, yellow = prediction with no truth (false), magenta = prediction that just took over a truth
+from another id. Labels: T = truth id, P = predicted id. A missed truth also names the prediction
+nearest to it and their overlap, which tells a wrong size from an absent track.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+from scoring import Floats, Integers, Trajectories, overlap, read, rows_by_frame
+
+GREEN, RED, WHITE = (80, 200, 80), (60, 60, 255), (255, 255, 255)
+YELLOW, MAGENTA = (0, 230, 255), (255, 60, 255)
+NEAR = 0.1  # overlap from which an unmatched prediction is called a near miss, not an absence
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A truth whose matching prediction changed."""
+
+    frame: int
+    truth: int
+    before: int
+    after: int
+
+
+@dataclass(slots=True)
+class Matching:
+    """Which prediction follows which truth, frame by frame.
+
+    Parameters
+    ----------
+    partner
+        Predicted id by (frame, truth id).
+    missed
+        Overlap of the best prediction by (frame, truth id), for truths without partner.
+    false
+        Overlap of the best truth by (frame, predicted id), for predictions without partner.
+    switches
+        Changes of partner, by frame.
+    """
+
+    partner: dict[tuple[int, int], int] = field(default_factory=dict)
+    missed: dict[tuple[int, int], float] = field(default_factory=dict)
+    false: dict[tuple[int, int], float] = field(default_factory=dict)
+    switches: list[Switch] = field(default_factory=list)
+
+
+def similarities(
+    truth: Trajectories, rows: Integers, predicted: Trajectories, columns: Integers, radius: float
+) -> Floats:
+    """Overlap of the boxes; with a radius, 1 at the same point and 0.5 at the radius."""
+    if not radius:
+        return overlap(truth.boxes[rows], predicted.boxes[columns])
+    steps = truth.points[rows][:, None] - predicted.points[columns][None]
+    return np.asarray(np.clip(1 - np.linalg.norm(steps, axis=2) / (2 * radius), 0, None))
+
+
+def match(
+    truth: Trajectories, predicted: Trajectories, least: float = 0.5, radius: float = 0
+) -> Matching:
+    """Match as CLEAR does: keep last frame's pairs where they still overlap, then the best sum."""
+    frames = np.union1d(truth.frames, predicted.frames)
+    result = Matching()
+    last: dict[int, int] = {}
+    previous: dict[int, int] = {}
+    for frame, rows, columns in zip(
+        frames.tolist(),
+        rows_by_frame(truth.frames, frames),
+        rows_by_frame(predicted.frames, frames),
+        strict=True,
+    ):
+        truth_ids, predicted_ids = truth.ids[rows].tolist(), predicted.ids[columns].tolist()
+        similarity = similarities(truth, rows, predicted, columns, radius)
+        kept = np.array(
+            [[previous.get(one) == other for other in predicted_ids] for one in truth_ids]
+        ).reshape(similarity.shape)
+        gain = np.where(similarity >= least, similarity + 1000 * kept, 0)
+        pairs = {
+            truth_ids[i]: predicted_ids[j]
+            for i, j in zip(*linear_sum_assignment(-gain), strict=True)
+            if gain[i, j] > 0
+        }
+        followed = set(pairs.values())
+        for i, one in enumerate(truth_ids):
+            if one in pairs:
+                result.partner[frame, one] = pairs[one]
+                if last.get(one, pairs[one]) != pairs[one]:
+                    result.switches.append(Switch(frame, one, last[one], pairs[one]))
+            else:
+                result.missed[frame, one] = float(similarity[i].max(initial=0))
+        for j, other in enumerate(predicted_ids):
+            if other not in followed:
+                result.false[frame, other] = float(similarity[:, j].max(initial=0))
+        last.update(pairs)
+        if truth_ids and predicted_ids:
+            previous = pairs
+    return result
+
+
+def runs(frames: Iterable[int]) -> list[tuple[int, int]]:
+    """Join consecutive frames into (first, last)."""
+    joined: list[tuple[int, int]] = []
+    for frame in sorted(frames):
+        if joined and frame == joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], frame)
+        else:
+            joined.append((frame, frame))
+    return joined
+
+
+def report(
+    matching: Matching, truth: Trajectories, predicted: Trajectories, shortest: int = 1
+) -> str:
+    """List, per id, the runs of frames that went wrong, the longest totals first."""
+    lines = [
+        f"{len(truth)} truth rows, {len(matching.partner)} matched, {len(matching.missed)} missed; "
+        f"{len(predicted)} predicted rows, {len(matching.false)} false; "
+        f"{len(matching.switches)} switches",
+        "",
+        *_bias(truth, predicted),
+        "",
+        "switches (frame: truth, prediction before -> after)",
+    ]
+    lines += [f"  {s.frame:5d}: T{s.truth}  P{s.before} -> P{s.after}" for s in matching.switches]
+    lines.append("")
+    lines.append(
+        f"misses (truth; frames missed / present; of these near, overlap >= {NEAR}; "
+        "runs first-last@x,y of the first)"
+    )
+    lines += _by_id(matching.missed, truth, "T", shortest)
+    lines.append("")
+    lines.append("false (prediction; frames false / present; of these near; runs)")
+    lines += _by_id(matching.false, predicted, "P", shortest)
+    lines.append("")
+    lines.append("followers (truth: prediction x frames, in order of appearance)")
+    followers: dict[int, dict[int, int]] = defaultdict(dict)
+    for (_, one), other in matching.partner.items():
+        followers[one][other] = followers[one].get(other, 0) + 1
+    lines += [
+        f"  T{one}: " + "  ".join(f"P{other} x {count}" for other, count in counts.items())
+        for one, counts in sorted(followers.items())
+    ]
+    return "\n".join(lines)
+
+
+def _bias(truth: Trajectories, predicted: Trajectories) -> list[str]:
+    """Say how predicted boxes differ from their truth, over pairs that overlap a little (0.2)."""
+    row_of_truth = {key: row for row, key in enumerate(_keys(truth))}
+    row_of_prediction = {key: row for row, key in enumerate(_keys(predicted))}
+    pairs = match(truth, predicted, least=0.2).partner
+    first = [row_of_truth[key] for key in pairs]
+    second = [row_of_prediction[frame, other] for (frame, _), other in pairs.items()]
+    if not pairs or not np.isfinite(truth.boxes[first]).all():
+        return ["box bias: no pairs of overlapping boxes"]
+    size = truth.boxes[first, 2:]
+    shift = (predicted.points[second] - truth.points[first]) / size
+    ratio = predicted.boxes[second, 2:] / size
+    values = np.column_stack([ratio, shift])
+    ids = truth.ids[first]
+    lines = [
+        "box bias, medians (and quartiles): width and height as shares of the truth's, centre's "
+        "shift x, y as shares of its width and height",
+        "  all: " + _quartiles(values),
+    ]
+    return lines + [f"  T{one}: " + _quartiles(values[ids == one]) for one in np.unique(ids)]
+
+
+def _quartiles(values: Floats) -> str:
+    low, middle, high = np.percentile(values, [25, 50, 75], axis=0)
+    return "  ".join(
+        f"{name} {m:+.2f} ({a:+.2f} {b:+.2f})"
+        for name, m, a, b in zip(("width", "height", "x", "y"), middle, low, high, strict=True)
+    )
+
+
+def _keys(rows: Trajectories) -> list[tuple[int, int]]:
+    return list(zip(rows.frames.tolist(), rows.ids.tolist(), strict=True))
+
+
+def _by_id(
+    errors: dict[tuple[int, int], float], rows: Trajectories, letter: str, shortest: int
+) -> list[str]:
+    frames_of: dict[int, list[int]] = defaultdict(list)
+    for frame, one in errors:
+        frames_of[one].append(frame)
+    place = dict(zip(_keys(rows), rows.points, strict=True))
+    lines = []
+    for one, frames in sorted(frames_of.items(), key=lambda item: -len(item[1])):
+        present = int((rows.ids == one).sum())
+        near = sum(errors[frame, one] >= NEAR for frame in frames)
+        listed = []
+        for first, last in runs(frames):
+            if last - first + 1 >= shortest:
+                x, y = place[first, one]
+                listed.append(f"{first}-{last}@{x:.0f},{y:.0f}")
+        lines.append(f"  {letter}{one}: {len(frames)} / {present}, near {near}: {' '.join(listed)}")
+    return lines
+
+
+def worst_frames(matching: Matching, count: int, spacing: int) -> list[int]:
+    """Frames with most errors, at least `spacing` apart; a switch counts as three errors."""
+    errors: dict[int, float] = defaultdict(float)
+    for frame, _ in [*matching.missed, *matching.false]:
+        errors[frame] += 1
+    for switch in matching.switches:
+        errors[switch.frame] += 3
+    chosen: list[int] = []
+    for frame in sorted(errors, key=lambda frame: (-errors[frame], frame)):
+        if all(abs(frame - other) >= spacing for other in chosen):
+            chosen.append(frame)
+        if len(chosen) == count:
+            break
+    return sorted(chosen)
+
+
+def draw(
+    image: Any, frame: int, truth: Trajectories, predicted: Trajectories, matching: Matching
+) -> Any:
+    """Return an enlarged copy of `image` with the truth and the prediction of `frame` on it."""
+    scale = 2 if image.shape[1] <= 1000 else 1
+    canvas = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+    canvas = (canvas * 0.8).astype(np.uint8)
+    switched = {(s.frame, s.after): s.before for s in matching.switches}
+    for row in np.flatnonzero(truth.frames == frame).tolist():
+        one = int(truth.ids[row])
+        overlap_found = matching.missed.get((frame, one))
+        color = GREEN if overlap_found is None else RED
+        label = f"T{one}" if overlap_found is None else f"T{one} {overlap_found:.2f}"
+        _mark(canvas, truth, row, scale, color, label, below=True)
+    for row in np.flatnonzero(predicted.frames == frame).tolist():
+        one = int(predicted.ids[row])
+        color, label = WHITE, f"P{one}"
+        if (frame, one) in matching.false:
+            color, label = YELLOW, f"P{one} {matching.false[frame, one]:.2f}"
+        elif (frame, one) in switched:
+            color, label = MAGENTA, f"P{one} was P{switched[frame, one]}"
+        _mark(canvas, predicted, row, scale, color, label, below=False)
+    _text(canvas, f"frame {frame}", (8, 26), WHITE, 0.9)
+    return canvas
+
+
+def _mark(
+    canvas: Any,
+    rows: Trajectories,
+    row: int,
+    scale: int,
+    color: tuple[int, int, int],
+    label: str,
+    *,
+    below: bool,
+) -> None:
+    point = (int(scale * rows.points[row][0]), int(scale * rows.points[row][1]))
+    if np.isfinite(rows.boxes[row]).all():
+        left, top, width, height = (int(scale * value) for value in rows.boxes[row])
+        cv2.rectangle(canvas, (left, top), (left + width, top + height), color, 2)
+        corner = (left, top + height + 16) if below else (left, top - 4)
+    else:
+        cv2.drawMarker(canvas, point, color, cv2.MARKER_CROSS, 14, 2)
+        corner = (point[0] + 6, point[1] + (18 if below else -6))
+    _text(canvas, label, corner, color, 0.55)
+
+
+def _text(
+    canvas: Any, text: str, at: tuple[int, int], color: tuple[int, int, int], size: float
+) -> None:
+    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), 4, cv2.LINE_AA)
+    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
+
+
+def pictures(clip: str, frames: list[int]) -> dict[int, Any]:
+    """Decode `frames` of a clip; by reading on, as seeking is not exact in every container."""
+    capture = cv2.VideoCapture(clip)
+    if not capture.isOpened():
+        raise SystemExit(f"The clip {clip} cannot be opened; check its path.")
+    wanted, found, index = set(frames), {}, 0
+    while index <= max(wanted, default=-1) and capture.grab():
+        if index in wanted:
+            found[index] = capture.retrieve()[1]
+        index += 1
+    capture.release()
+    return found
+
+
+def sheet(images: list[Any], columns: int) -> Any:
+    """Lay pictures of one size out in rows."""
+    blank = np.zeros_like(images[0])
+    padded = images + [blank] * (-len(images) % columns)
+    return np.vstack(
+        [np.hstack(padded[start : start + columns]) for start in range(0, len(padded), columns)]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("clip", help="video file or %%06d pattern of images")
+    parser.add_argument("prediction", type=Path, help="mot.txt or tracks.csv")
+    parser.add_argument("--truth", type=Path, required=True, help="MOT text or tracks.csv")
+    parser.add_argument("--out", type=Path, help="contact sheet (png); without it, text only")
+    parser.add_argument(
+        "--frames", default="worst", help="worst, even, switches, 10,20,30 or 5:50:5"
+    )
+    parser.add_argument("--count", type=int, default=9, help="frames on the sheet")
+    parser.add_argument("--columns", type=int, default=3, help="frames in a row of the sheet")
+    parser.add_argument("--crop", help="left,top,width,height in px: enlarge this part only")
+    parser.add_argument("--iou", type=float, default=0.5, help="least overlap of a matching box")
+    parser.add_argument("--radius", type=float, default=0, help="match points within, px; 0: boxes")
+    parser.add_argument(
+        "--shortest", type=int, default=1, help="list runs of at least these frames"
+    )
+    arguments = parser.parse_args()
+
+    truth, predicted = read(arguments.truth), read(arguments.prediction)
+    least = 0.5 if arguments.radius else arguments.iou
+    matching = match(truth, predicted, least, arguments.radius)
+    print(report(matching, truth, predicted, arguments.shortest))
+    if arguments.out is None:
+        return
+    last = int(max(truth.frames.max(initial=0), predicted.frames.max(initial=0)))
+    if arguments.frames == "worst":
+        chosen = worst_frames(matching, arguments.count, spacing=max(1, last // 40))
+    elif arguments.frames == "even":
+        chosen = np.linspace(0, last, arguments.count).astype(int).tolist()
+    elif arguments.frames == "switches":
+        chosen = sorted({switch.frame for switch in matching.switches})[: arguments.count]
+    elif ":" in arguments.frames:
+        chosen = list(range(*(int(part) for part in arguments.frames.split(":"))))
+    else:
+        chosen = [int(part) for part in arguments.frames.split(",")]
+    found = pictures(arguments.clip, chosen)
+    if not found:
+        raise SystemExit(f"None of the frames {chosen} is in {arguments.clip}; choose others.")
+    drawn = []
+    for frame, image in sorted(found.items()):
+        canvas = draw(image, frame, truth, predicted, matching)
+        if arguments.crop:
+            scale = canvas.shape[1] // image.shape[1]
+            left, top, width, height = (scale * int(part) for part in arguments.crop.split(","))
+            canvas = canvas[top : top + height, left : left + width]
+            _text(canvas, f"frame {frame}", (8, 26), WHITE, 0.9)
+        drawn.append(canvas)
+    if not cv2.imwrite(str(arguments.out), sheet(drawn, arguments.columns)):
+        raise SystemExit(f"The sheet {arguments.out} cannot be written; check its folder and name.")
+
+
+if __name__ == "__main__":
+    main()
