@@ -111,6 +111,22 @@ class Scene:
     step: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Where the tracked objects are: ellipses that a background model must not learn from.
+
+    Parameters
+    ----------
+    means
+        Shape (k, 2), px.
+    covariances
+        Shape (k, 2, 2), px².
+    """
+
+    means: Array
+    covariances: Array
+
+
 COLOR_BINS = 64
 """How many colours the palette of `Points.colors` has."""
 

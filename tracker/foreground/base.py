@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from tracker.types import Array, Frame, Points, Scene
+from tracker.types import Footprint, Frame, Points, Scene
 
-
-@dataclass(frozen=True, slots=True)
-class Footprint:
-    """Where the tracked objects are: ellipses that a background model must not learn from.
-
-    Parameters
-    ----------
-    means
-        Shape (k, 2), px.
-    covariances
-        Shape (k, 2, 2), px².
-    """
-
-    means: Array
-    covariances: Array
+__all__ = ["Footprint", "ForegroundModel"]
 
 
 class ForegroundModel(Protocol):

@@ -1,0 +1,178 @@
+"""How large objects are in this scene, learned from patches that hold a single object.
+
+The length of an object, s = √area, is linear in the image row (perspective); its shape at unit area
+is either fixed (upright things: people) or given by two eigenvalues with any heading (animals, cars).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracker.types import Array
+
+_FEWEST = 8  # patches that make a model
+_BINS = 8  # of image rows, for the slope
+_SINGLE = 0.4  # quantile of the area-weighted lengths that a single object has: groups lie above
+_UPRIGHT_ANGLE = np.deg2rad(25.0)
+_KEPT = 800  # newest patches remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Patches:
+    """Moments of single patches of foreground, newest last.
+
+    Parameters
+    ----------
+    means
+        Shape (n, 2), px.
+    covariances
+        Shape (n, 2, 2), px².
+    areas
+        Shape (n,), px².
+    """
+
+    means: Array
+    covariances: Array
+    areas: Array
+
+    def __len__(self) -> int:
+        return len(self.areas)
+
+    def joined(self, other: Patches) -> Patches:
+        """Return both, the oldest forgotten."""
+        return Patches(
+            np.concatenate([self.means, other.means])[-_KEPT:],
+            np.concatenate([self.covariances, other.covariances])[-_KEPT:],
+            np.concatenate([self.areas, other.areas])[-_KEPT:],
+        )
+
+
+NO_PATCHES = Patches(np.zeros((0, 2)), np.zeros((0, 2, 2)), np.zeros(0))
+
+
+@dataclass(frozen=True, slots=True)
+class SizeModel:
+    """The typical object at each image row.
+
+    Parameters
+    ----------
+    intercept, slope
+        s = intercept + slope · y, px; never under `shortest`.
+    shortest
+        px.
+    shape
+        Shape (2, 2), covariance of an upright object of area 1, or the diagonal matrix of its
+        eigenvalues, the largest first.
+    upright
+        Whether the shape keeps its heading.
+    spread
+        Standard deviation of log s among single objects.
+    """
+
+    intercept: float
+    slope: float
+    shortest: float
+    shape: Array
+    upright: bool
+    spread: float
+
+    def lengths(self, means: Array) -> Array:
+        """Return s at each position, shape (k,), px."""
+        return np.maximum(self.intercept + self.slope * means[:, 1], self.shortest)
+
+    def areas(self, means: Array) -> Array:
+        """Return the area of a typical object at each position, shape (k,), px²."""
+        return self.lengths(means) ** 2
+
+    def covariances(self, means: Array, like: Array) -> Array:
+        """Return typical extents, shape (k, 2, 2), px².
+
+        Parameters
+        ----------
+        means
+            Shape (k, 2), px.
+        like
+            Shape (k, 2, 2): where objects have any heading, theirs.
+        """
+        shapes = np.broadcast_to(self.shape, (len(means), 2, 2))
+        if not self.upright:
+            _, axes = np.linalg.eigh(like)
+            axes = axes[:, :, ::-1]
+            shapes = axes @ shapes @ axes.transpose(0, 2, 1)
+        return self.areas(means)[:, None, None] * shapes
+
+    def clamp(self, covariances: Array, means: Array, factor: float) -> Array:
+        """Limit each extent to between 1/factor and factor times the typical lengths.
+
+        Without this one ellipse swallows a group. The extent is whitened by the typical one, its
+        eigenvalues are clipped, and it is coloured again.
+        """
+        limit = np.exp(2 * self.spread) * factor
+        lower = np.linalg.cholesky(self.covariances(means, covariances))
+        inverse = np.linalg.inv(lower)
+        values, axes = np.linalg.eigh(inverse @ covariances @ inverse.transpose(0, 2, 1))
+        values = np.clip(values, limit**-2, limit**2)
+        return (
+            lower @ (axes * values[:, None, :]) @ axes.transpose(0, 2, 1) @ lower.transpose(0, 2, 1)
+        )
+
+
+def fit_sizes(patches: Patches) -> SizeModel | None:
+    """Fit the size model, or return None where there is too little to learn from.
+
+    Groups of objects lie above and fragments below a single object; quantiles weighted by area see
+    through both.
+    """
+    if len(patches) < _FEWEST:
+        return None
+    lengths = np.sqrt(patches.areas)
+    rows = patches.means[:, 1]
+    typical = _quantile(lengths, patches.areas, _SINGLE)
+    intercept, slope = typical, 0.0
+    edges = np.quantile(rows, np.linspace(0, 1, _BINS + 1))
+    bins = np.clip(np.searchsorted(edges, rows, side="right") - 1, 0, _BINS - 1)
+    if len(patches) >= 5 * _BINS and edges[-1] - edges[0] > 2 * typical:
+        centres, values, counts = [], [], []
+        for b in range(_BINS):
+            inside = bins == b
+            if inside.sum() >= 4:
+                centres.append(float(rows[inside].mean()))
+                values.append(_quantile(lengths[inside], patches.areas[inside], _SINGLE))
+                counts.append(float(inside.sum()))
+        if len(centres) >= 4:
+            slope, intercept = _line(np.array(centres), np.array(values), np.array(counts))
+    shortest = 0.3 * typical
+    ratio = lengths / np.maximum(intercept + slope * rows, shortest)
+    single = (ratio > 0.6) & (ratio < 1.5)
+    if single.sum() < _FEWEST:
+        return None
+    spread = float(np.clip(1.4826 * np.median(np.abs(np.log(ratio[single]))), 0.05, 0.5))
+    unit = patches.covariances[single] / patches.areas[single][:, None, None]
+    values, axes = np.linalg.eigh(unit)
+    tilt = np.arctan2(np.abs(axes[:, 0, 1]), np.abs(axes[:, 1, 1]))  # of the long axis to vertical
+    long = np.sqrt(values[:, 1] / np.maximum(values[:, 0], 1e-12))
+    upright = bool(np.median(long) > 1.3 and np.mean(tilt[long > 1.3] < _UPRIGHT_ANGLE) > 0.7)
+    if upright:
+        middle = np.median(unit, axis=0)
+        shape = np.diag(np.diag(middle))
+    else:
+        shape = np.diag(np.median(values, axis=0)[::-1])
+    return SizeModel(intercept, slope, shortest, shape, upright, spread)
+
+
+def _quantile(values: Array, weights: Array, level: float) -> float:
+    order = np.argsort(values, kind="stable")
+    share = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(share, level * share[-1])])
+
+
+def _line(x: Array, y: Array, weights: Array) -> tuple[float, float]:
+    """Fit y = intercept + slope · x by least absolute deviations (reweighted least squares)."""
+    robust = weights.copy()
+    slope = intercept = 0.0
+    for _ in range(20):
+        slope, intercept = np.polyfit(x, y, 1, w=np.sqrt(robust))
+        robust = weights / np.maximum(np.abs(y - intercept - slope * x), 0.02 * y.mean())
+    return float(slope), float(intercept)

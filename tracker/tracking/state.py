@@ -1,0 +1,162 @@
+"""The state of the tracker: a plain value that pickles, and so the checkpoint too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.tracking.sizes import NO_PATCHES, Patches, SizeModel
+from tracker.types import COLOR_BINS, Array, Footprint, Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """The k objects that are followed, as arrays over them, by ascending id.
+
+    Parameters
+    ----------
+    ids
+        Shape (k,).
+    states
+        Shape (k, 4): x, y in px, their velocities in px/s.
+    uncertainties
+        Shape (k, 4, 4), P, the covariance of `states`.
+    extents
+        Shape (k, 2, 2), Σ, px².
+    mass
+        Shape (k,), foreground of the newest frame, px².
+    colors
+        Shape (k, COLOR_BINS), histogram, sums to 1.
+    reach
+        Shape (k, 4), distance of the left, top, right and bottom edge from the mean, in standard
+        deviations of the extent along x or y.
+    born, seen, exposed
+        Shape (k,), seconds: when first seen; last seen; last seen with a part that no other
+        object covers.
+    age, hits
+        Shape (k,), frames since birth; frames in which the object was seen.
+    confirmed
+        Shape (k,), whether the evidence suffices to report the object.
+    missing, contact
+        Shape (k,), whether the newest frame did not show it; whether it touches another.
+    existence, identity
+        Shape (k,), probabilities that there is an object and that it still is the same one.
+    """
+
+    ids: NDArray[np.int64]
+    states: Array
+    uncertainties: Array
+    extents: Array
+    mass: Array
+    colors: Array
+    reach: Array
+    born: Array
+    seen: Array
+    exposed: Array
+    age: NDArray[np.int64]
+    hits: NDArray[np.int64]
+    confirmed: NDArray[np.bool_]
+    missing: NDArray[np.bool_]
+    contact: NDArray[np.bool_]
+    existence: Array
+    identity: Array
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def means(self) -> Array:
+        """Shape (k, 2), px."""
+        return self.states[:, :2]
+
+    @property
+    def lengths(self) -> Array:
+        """Shape (k,), the geometric mean of the standard deviations of the extent, px."""
+        return np.linalg.det(self.extents) ** 0.25
+
+    @property
+    def areas(self) -> Array:
+        """Shape (k,), area of the outline at two standard deviations, px²."""
+        return 4 * np.pi * np.sqrt(np.linalg.det(self.extents))
+
+    def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Objects:
+        """Return some of the objects."""
+        return Objects(*(getattr(self, f.name)[which] for f in fields(self)))
+
+    def joined(self, other: Objects) -> Objects:
+        """Return these objects and, behind them, the others."""
+        return Objects(
+            *(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self))
+        )
+
+
+def no_objects() -> Objects:
+    """Return an empty collection."""
+    zero, flag, count = np.zeros(0), np.zeros(0, dtype=bool), np.zeros(0, dtype=np.int64)
+    return Objects(
+        ids=count,
+        states=np.zeros((0, 4)),
+        uncertainties=np.zeros((0, 4, 4)),
+        extents=np.zeros((0, 2, 2)),
+        mass=zero,
+        colors=np.zeros((0, COLOR_BINS)),
+        reach=np.zeros((0, 4)),
+        born=zero,
+        seen=zero,
+        exposed=zero,
+        age=count,
+        hits=count,
+        confirmed=flag,
+        missing=flag,
+        contact=flag,
+        existence=zero,
+        identity=zero,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that the next step depends on.
+
+    Parameters
+    ----------
+    objects
+        Those that are followed.
+    time
+        Of the newest frame, s; None before the first.
+    period
+        Typical time between frames, s; None before the second.
+    next_id
+        The id of the next object; ids are never used again.
+    reach
+        Shape (4,), typical `Objects.reach` of single objects.
+    patches
+        What the size model is fitted to.
+    sizes
+        The size model, or None while too little was seen.
+    unlearned
+        Patches that came since the last fit.
+    scene
+        What is known of the place.
+    """
+
+    objects: Objects = field(default_factory=no_objects)
+    time: float | None = None
+    period: float | None = None
+    next_id: int = 1
+    reach: Array = field(default_factory=lambda: np.full(4, 2.0))
+    patches: Patches = NO_PATCHES
+    sizes: SizeModel | None = None
+    unlearned: int = 0
+    scene: Scene = Scene()
+
+    @property
+    def footprint(self) -> Footprint:
+        """Where the objects are; background models must not learn there."""
+        return Footprint(self.objects.means, self.objects.extents)
+
+    def with_objects(self, objects: Objects) -> State:
+        """Return the state with other objects."""
+        return replace(self, objects=objects)
