@@ -96,6 +96,37 @@ class TrackingOptions:
         default=0,
         metadata=_about("number of objects, where it is known; 0: unknown", minimum=0),
     )
+    motion_noise: float = field(
+        default=0.12,
+        metadata=_about(
+            "standard deviation of the acceleration, in lengths of the object per frame²",
+            minimum=0.001,
+        ),
+    )
+    effective_points: float = field(
+        default=100.0,
+        metadata=_about("most points of one object that count as independent", minimum=10),
+    )
+    softness: float = field(
+        default=0.06,
+        metadata=_about("width of an object's rim, relative to its radius", minimum=0.01, maximum=1),
+    )
+    rounds: int = field(
+        default=8,
+        metadata=_about("rounds of E-step and M-step for objects in contact", minimum=1),
+    )
+    birth_area: float = field(
+        default=0.6,
+        metadata=_about("share of the typical area that makes a new object", minimum=0.05),
+    )
+    birth_frames: int = field(
+        default=3,
+        metadata=_about("frames in which a new object must be seen to be reported", minimum=1),
+    )
+    coast_seconds: float = field(
+        default=1.5,
+        metadata=_about("how long an unseen object is followed", unit="s", minimum=0),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,10 @@ class Blobs:
         Shape (n,), px².
     colors
         Shape (n,), or None.
+    order
+        Shape (n,), which point of the input each one is.
+    spacing
+        Distance between neighbouring points, px.
     starts
         Shape (B + 1,): patch b holds the points starts[b] to starts[b + 1].
     mass
@@ -41,6 +45,8 @@ class Blobs:
     coordinates: Array
     weights: Array
     colors: NDArray[np.uint8] | None
+    order: NDArray[np.intp]
+    spacing: float
     starts: NDArray[np.intp]
     mass: Array
     boxes: Array
@@ -72,6 +78,8 @@ def find_blobs(points: Points) -> Blobs:
             np.zeros((0, 2)),
             empty,
             points.colors,
+            np.zeros(0, dtype=np.intp),
+            points.spacing,
             np.zeros(1, dtype=np.intp),
             empty,
             np.zeros((0, 4)),
@@ -109,4 +117,15 @@ def find_blobs(points: Points) -> Blobs:
     scatters = np.stack([xx + own, xy, xy, yy + own], axis=1).reshape(-1, 2, 2)
     half = points.spacing / 2
     boxes = np.hstack([lows - half, highs + half])
-    return Blobs(coordinates, weights, colors, starts, mass, boxes, means, scatters)
+    return Blobs(
+        coordinates,
+        weights,
+        colors,
+        order,
+        points.spacing,
+        starts,
+        mass,
+        boxes,
+        means,
+        scatters,
+    )

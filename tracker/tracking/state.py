@@ -116,6 +116,10 @@ def no_objects() -> Objects:
     )
 
 
+NO_SCENE = Scene()
+"""A place of which nothing is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """Everything that the next step depends on.
@@ -150,7 +154,7 @@ class State:
     patches: Patches = NO_PATCHES
     sizes: SizeModel | None = None
     unlearned: int = 0
-    scene: Scene = Scene()
+    scene: Scene = NO_SCENE
 
     @property
     def footprint(self) -> Footprint:

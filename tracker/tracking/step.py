@@ -1,0 +1,557 @@
+"""One frame: predict, refine, retire, spawn. The only place with a policy about objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from tracker.config import TrackingOptions
+from tracker.mixture import Coverage, Mixture, Prior, Stats, e_step, m_step, squared_distances
+from tracker.tracking.births import resolve
+from tracker.tracking.blobs import Blobs, find_blobs
+from tracker.tracking.sizes import Patches, fit_sizes
+from tracker.tracking.state import Objects, State
+from tracker.types import Array, Event, Points
+
+_GATE = 1.15  # reach of a gate beyond the outline
+_TOUCH = 0.1  # share of a patch or of an object that must overlap to belong together
+_CLAMP = 1.35  # factor by which an object may differ from the typical length
+_OWN = 100.0  # points that an object's own extent is worth against those of a frame
+_TYPICAL = 60.0  # points that the typical extent is worth
+_VISIBLE = 0.25  # share of an object that must be foreground for it to count as seen
+_EXPOSED = 0.1  # share that no other object covers
+_EXCESS = 1.6  # foreground beyond this multiple of an object's area wants another explanation
+_EXPLAINED = 1.35  # reach, in radii, within which an object explains a point
+_REFIT = 25  # new patches before the sizes are fitted again
+_COLOR_POWER = 0.7
+_COLOR_RATE = 0.1
+_REACH_RATE = 0.05
+_DETECTION = 0.9  # probability that a present, visible object is seen
+_CLUTTER = 0.3  # how likely a sighting is without an object, relative to one with
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What happened in a step.
+
+    Parameters
+    ----------
+    blobs
+        The patches of the frame.
+    unexplained
+        Shape (n,), for the points of `blobs`, whether no object explains them.
+    log_likelihood
+        Sum over the points that took part in a contact, nats.
+    iterations
+        Most rounds that a group took.
+    events
+        Births, deaths and the like.
+    """
+
+    blobs: Blobs
+    unexplained: NDArray[np.bool_]
+    log_likelihood: float = 0.0
+    iterations: int = 0
+    flood: bool = False
+    events: tuple[Event, ...] = ()
+
+
+def step(state: State, points: Points, time: float, options: TrackingOptions) -> tuple[State, Info]:
+    """Advance by one frame.
+
+    Parameters
+    ----------
+    state
+        After the frame before; see `start`.
+    points
+        Foreground of this frame.
+    time
+        Of this frame in seconds, later than the one before.
+    options
+        The policy.
+
+    Returns
+    -------
+    state, info
+        The new state, and what happened.
+    """
+    prior = predict(state, time, options)
+    if points.flood:
+        return hold(prior, points)
+    state, info = refine(prior, points, options)
+    state, info = retire(state, info, options)
+    state, info = recover(state, info, options)
+    state, info = spawn(state, info, options)
+    return learn(state, info), info
+
+
+def predict(state: State, time: float, options: TrackingOptions) -> State:
+    """Move the objects on at constant velocity: m⁻ = F m, P⁻ = F P Fᵀ + Q(Δt)."""
+    if state.time is None:
+        return replace(state, time=time)
+    elapsed = time - state.time
+    if elapsed <= 0:
+        raise ValueError(
+            f"The time {time} s of this frame is not later than {state.time} s, that of the frame "
+            "before; hand over the frames in order."
+        )
+    period = elapsed if state.period is None else state.period + 0.1 * (elapsed - state.period)
+    objects = state.objects
+    transition = np.eye(4)
+    transition[0, 2] = transition[1, 3] = elapsed
+    gain = np.array([[elapsed**2 / 2, 0], [0, elapsed**2 / 2], [elapsed, 0], [0, elapsed]])
+    acceleration = options.motion_noise * objects.lengths / period**2
+    noise = acceleration[:, None, None] ** 2 * (gain @ gain.T) * (period / elapsed)
+    states = objects.states @ transition.T
+    extents = objects.extents
+    if state.sizes is not None and len(objects):
+        growth = state.sizes.lengths(states) / state.sizes.lengths(objects.states)
+        extents = extents * growth[:, None, None] ** 2
+    moved = replace(
+        objects,
+        states=states,
+        uncertainties=transition @ objects.uncertainties @ transition.T + noise,
+        extents=extents,
+        age=objects.age + 1,
+    )
+    return replace(state, objects=moved, time=time, period=period)
+
+
+def hold(state: State, points: Points) -> tuple[State, Info]:
+    """Keep every object where it is predicted: the frame says nothing about single objects."""
+    objects = state.objects
+    elapsed = state.period or 0.0
+    waiting = replace(
+        objects,
+        missing=np.ones(len(objects), dtype=bool),
+        seen=objects.seen + elapsed,
+        exposed=objects.exposed + elapsed,
+    )
+    blobs = find_blobs(
+        replace(points, coordinates=points.coordinates[:0], weights=None, colors=None)
+    )
+    return state.with_objects(waiting), Info(blobs, np.zeros(0, dtype=bool), flood=True)
+
+
+def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[State, Info]:
+    """Fit the objects to the points: MAP-EM from the prediction.
+
+    Objects whose gates share no patch are solved in closed form, from the statistics of their
+    patches; objects in contact by rounds of EM under the coverage likelihood, shapes frozen.
+    """
+    objects = prior.objects
+    blobs = find_blobs(points)
+    k = len(objects)
+    unexplained = np.ones(len(blobs.coordinates), dtype=bool)
+    if k == 0 or len(blobs) == 0:
+        state = prior.with_objects(_unseen(objects))
+        return state, Info(blobs, unexplained)
+
+    mass = np.zeros(k)
+    exposed = np.zeros(k)
+    mean = objects.means.copy()
+    scatter = objects.extents.copy()
+    alone = np.zeros(k, dtype=bool)
+    contact = np.zeros(k, dtype=bool)
+    colors = objects.colors.copy()
+    reach = objects.reach.copy()
+    log_likelihood, iterations = 0.0, 0
+
+    for members, patches in _groups(objects, blobs):
+        if len(patches) == 0:
+            contact[members] = len(members) > 1
+            continue
+        own = blobs.members(patches)
+        total = blobs.mass[patches].sum()
+        area = float(objects.areas[members[0]])
+        if len(members) == 1 and total <= _EXCESS * area:
+            one = members[0]
+            stats = _merged(blobs, patches)
+            mass[one], exposed[one] = stats.mass[0], stats.mass[0]
+            mean[one], scatter[one] = stats.mean[0], stats.scatter[0]
+            alone[one] = True
+            unexplained[own] = False
+            reach[one] = _reach(blobs.boxes[patches], stats)
+        else:
+            fit = _fit_group(objects.chosen(members), blobs, own, options)
+            mass[members], mean[members] = fit.stats.mass, fit.stats.mean
+            scatter[members] = fit.stats.scatter
+            exposed[members] = fit.exposed
+            contact[members] = len(members) > 1
+            unexplained[own] = fit.unexplained
+            log_likelihood += fit.stats.log_likelihood
+            iterations = max(iterations, options.rounds)
+        if blobs.colors is not None and len(members) == 1:
+            counts = np.bincount(
+                blobs.colors[own], weights=blobs.weights[own], minlength=colors.shape[1]
+            )
+            rate = _COLOR_RATE if objects.hits[members[0]] else 1.0
+            colors[members[0]] += rate * (counts / counts.sum() - colors[members[0]])
+
+    areas = objects.areas
+    visible = mass > _VISIBLE * areas
+    updated = _update(objects, Stats(mass, mean, scatter), visible, options)
+    shaped = visible & alone
+    extents = _reshape(prior, updated, Stats(mass, mean, scatter), shaped, options)
+    now = prior.time if prior.time is not None else 0.0
+    shown = visible & (exposed > _EXPOSED * areas)
+    existence = np.where(
+        shown,
+        objects.existence / (objects.existence + (1 - objects.existence) * _CLUTTER),
+        objects.existence
+        * (1 - _DETECTION * (0.2 + 0.8 * ~contact))
+        / (1 - objects.existence * _DETECTION * (0.2 + 0.8 * ~contact)),
+    )
+    rate = np.where(shaped, _REACH_RATE, 0.0)[:, None]
+    refined = replace(
+        updated,
+        extents=extents,
+        mass=mass,
+        colors=colors,
+        reach=objects.reach + rate * (reach - objects.reach),
+        seen=np.where(visible, now, objects.seen),
+        exposed=np.where(shown, now, objects.exposed),
+        hits=objects.hits + shown,
+        missing=~visible,
+        contact=contact,
+        existence=np.clip(existence, 1e-6, 1 - 1e-6),
+    )
+    typical = prior.reach
+    if shaped.any():
+        typical = typical + 0.02 * (np.median(reach[shaped], axis=0) - typical)
+    state = replace(prior, objects=refined, reach=typical)
+    return state, Info(blobs, unexplained, log_likelihood, iterations)
+
+
+def retire(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
+    """Let go of objects that nothing has shown for too long, or that left the picture."""
+    objects, now = state.objects, state.time or 0.0
+    if len(objects) == 0:
+        return state, info
+    unseen = now - objects.seen
+    covered = now - objects.exposed
+    period = state.period or 0.0
+    patience = np.where(objects.confirmed, options.coast_seconds, 1.5 * period)
+    starved = (unseen > patience) | (covered > 3 * patience)
+    gone = np.zeros(len(objects), dtype=bool)
+    if state.scene.size is not None:
+        low = objects.means
+        high = np.array(state.scene.size) - 1 - objects.means
+        gone = objects.missing & ((low < 0) | (high < 0)).any(axis=1)
+    leaving = starved | gone
+    if options.objects:
+        leaving &= ~objects.confirmed
+    if not leaving.any():
+        return state, info
+    ended = objects.ids[leaving & objects.confirmed]
+    events = tuple(Event("death", (int(i),)) for i in ended)
+    return (
+        state.with_objects(objects.chosen(~leaving)),
+        replace(info, events=info.events + events),
+    )
+
+
+def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
+    """Give unexplained patches to coasting objects that may well have moved there."""
+    objects = state.objects
+    lost = np.flatnonzero(objects.missing)
+    if len(lost) == 0 or not info.unexplained.any():
+        return state, info
+    rest, index = _residual(info)
+    areas = objects.areas[lost]
+    large = rest.mass[None, :] > options.birth_area * 0.5 * areas[:, None]
+    small = rest.mass[None, :] < 2.5 * areas[:, None]
+    apart = rest.means[None, :, :] - objects.means[lost][:, None, :]
+    spread = objects.uncertainties[lost][:, :2, :2] + objects.extents[lost]
+    cost = np.einsum("kbi,kij,kbj->kb", apart, np.linalg.inv(spread), apart)
+    full = options.objects > 0 and bool(objects.confirmed.sum() >= options.objects)
+    waited = (state.time or 0.0) - objects.seen[lost] > 0.5 * options.coast_seconds
+    anywhere = full & waited[:, None]
+    allowed = large & ((small & (cost < 9.0)) | anywhere)
+    if not allowed.any():
+        return state, info
+    rows, columns = linear_sum_assignment(np.where(allowed, cost, 1e9))
+    kept = allowed[rows, columns]
+    rows, columns = rows[kept], columns[kept]
+    found, patches = lost[rows], columns
+    states = objects.states.copy()
+    uncertainties = objects.uncertainties.copy()
+    far = cost[rows, columns] >= 9.0
+    states[found, :2] = rest.means[patches]
+    lengths = objects.lengths[found]
+    speed = _first_speed(state) * lengths
+    states[found[far], 2:] = 0.0
+    uncertainties[found] = _first_uncertainty(objects.extents[found], speed)
+    now = state.time or 0.0
+    mass, missing = objects.mass.copy(), objects.missing.copy()
+    seen, exposed, hits = objects.seen.copy(), objects.exposed.copy(), objects.hits.copy()
+    mass[found], missing[found] = rest.mass[patches], False
+    seen[found] = exposed[found] = now
+    hits[found] += 1
+    unexplained = info.unexplained.copy()
+    for patch in patches:
+        unexplained[index[rest.starts[patch] : rest.starts[patch + 1]]] = False
+    back = replace(
+        objects,
+        states=states,
+        uncertainties=uncertainties,
+        mass=mass,
+        missing=missing,
+        seen=seen,
+        exposed=exposed,
+        hits=hits,
+    )
+    return state.with_objects(back), replace(info, unexplained=unexplained)
+
+
+def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
+    """Start objects where points are left that nobody explains; report those that prove true."""
+    objects, events = state.objects, info.events
+    room = options.objects - len(objects) if options.objects else np.inf
+    if room > 0 and info.unexplained.any():
+        rest, _ = _residual(info)
+        found = resolve(rest, state, options)
+        if len(found.mass) > room:
+            largest = np.sort(np.argsort(-found.mass, kind="stable")[: int(room)])
+            found = Stats(found.mass[largest], found.mean[largest], found.scatter[largest])
+        if len(found.mass):
+            objects = objects.joined(_newborn(state, found))
+            state = replace(state, next_id=state.next_id + len(found.mass))
+    proven = ~objects.confirmed & (objects.hits >= options.birth_frames)
+    if proven.any():
+        events += tuple(Event("birth", (int(i),)) for i in objects.ids[proven])
+        objects = replace(objects, confirmed=objects.confirmed | proven)
+    return state.with_objects(objects), replace(info, events=events)
+
+
+def learn(state: State, info: Info) -> State:
+    """Add the patches of single, whole objects to what the size model knows."""
+    objects = state.objects
+    usable = objects.confirmed & ~objects.missing & ~objects.contact & (objects.hits % 5 == 0)
+    if state.scene.size is not None and usable.any():
+        margin = 2.2 * np.sqrt(np.einsum("kii->ki", objects.extents))
+        inside = (objects.means > margin) & (objects.means < np.array(state.scene.size) - margin)
+        usable &= inside.all(axis=1)
+    if not usable.any():
+        return state
+    new = Patches(objects.means[usable], objects.extents[usable], objects.mass[usable])
+    patches = state.patches.joined(new)
+    unlearned = state.unlearned + len(new)
+    if unlearned < _REFIT:
+        return replace(state, patches=patches, unlearned=unlearned)
+    return replace(state, patches=patches, unlearned=0, sizes=fit_sizes(patches))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    stats: Stats
+    exposed: Array
+    unexplained: NDArray[np.bool_]
+
+
+def _fit_group(
+    objects: Objects, blobs: Blobs, own: NDArray[np.intp], options: TrackingOptions
+) -> _Fit:
+    """Run rounds of EM on objects that touch, under the coverage likelihood, shapes frozen."""
+    points, weights = blobs.coordinates[own], blobs.weights[own]
+    k = len(objects)
+    prior = Prior(
+        objects.means,
+        np.linalg.inv(objects.uncertainties[:, :2, :2]),
+        objects.extents,
+        np.inf,
+        options.effective_points,
+    )
+    affinity = None
+    if k > 1 and blobs.colors is not None:
+        histogram = objects.colors[:, blobs.colors[own]] + 0.01
+        affinity = (histogram / histogram.max(axis=0)) ** _COLOR_POWER
+    likelihood = Coverage(options.softness, affinity)
+    mixture = Mixture(np.full(k, 1 / k), objects.means, objects.extents)
+    stats = e_step(points, mixture, likelihood=likelihood, weights=weights)
+    for _ in range(options.rounds):
+        mixture = m_step(stats, prior)
+        stats = e_step(points, mixture, likelihood=likelihood, weights=weights)
+    distances = squared_distances(points, mixture)
+    cover = likelihood.cover(distances)
+    exclusive = cover * (np.prod(1 - cover, axis=0) / np.maximum(1 - cover, 1e-12))
+    unexplained = distances.min(axis=0) > (2 * _EXPLAINED) ** 2
+    return _Fit(stats, exclusive @ weights, unexplained)
+
+
+def _groups(objects: Objects, blobs: Blobs) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Return, for each set of objects that share patches or touch, its objects and its patches."""
+    k, b = len(objects), len(blobs)
+    gates = (objects.extents + objects.uncertainties[:, :2, :2]) * (2 * _GATE) ** 2
+    half = np.sqrt(np.einsum("kii->ki", gates))
+    low, high = objects.means - half, objects.means + half
+    meet = (
+        (low[:, None, 0] < blobs.boxes[None, :, 2])
+        & (high[:, None, 0] > blobs.boxes[None, :, 0])
+        & (low[:, None, 1] < blobs.boxes[None, :, 3])
+        & (high[:, None, 1] > blobs.boxes[None, :, 1])
+    )
+    pair_object, pair_patch = np.nonzero(meet)
+    sizes = np.diff(blobs.starts)[pair_patch]
+    pair = np.repeat(np.arange(len(pair_object)), sizes)
+    offset = np.arange(len(pair)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    point = np.repeat(blobs.starts[pair_patch], sizes) + offset
+    owner = pair_object[pair]
+    apart = blobs.coordinates[point] - objects.means[owner]
+    inverse = np.linalg.inv(gates)[owner]
+    distance = (
+        inverse[:, 0, 0] * apart[:, 0] ** 2
+        + 2 * inverse[:, 0, 1] * apart[:, 0] * apart[:, 1]
+        + inverse[:, 1, 1] * apart[:, 1] ** 2
+    )
+    inside = np.where(distance < 1, blobs.weights[point], 0.0)
+    overlap = np.bincount(pair, weights=inside, minlength=len(pair_object))
+    linked = (overlap > _TOUCH * blobs.mass[pair_patch]) | (
+        overlap > _TOUCH * objects.areas[pair_object]
+    )
+    pair_object, pair_patch = pair_object[linked], pair_patch[linked]
+
+    first, second = np.triu_indices(k, 1)
+    apart = objects.means[first] - objects.means[second]
+    both = objects.extents[first] + objects.extents[second]
+    # Two outlines touch about where the distance is the sum of their radii.
+    radius = np.einsum("pi,pij,pj->p", apart, np.linalg.inv(both), apart)
+    touch = radius < 4 * 1.6
+    rows = np.concatenate([pair_object, first[touch]])
+    columns = np.concatenate([pair_patch + k, second[touch]])
+    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(k + b, k + b))
+    _, label = connected_components(graph, directed=False)
+    groups = []
+    order = np.argsort(label[k:], kind="stable")
+    patch_labels = label[k:][order]
+    for group in dict.fromkeys(label[:k].tolist()):
+        members = np.flatnonzero(label[:k] == group)
+        start, stop = np.searchsorted(patch_labels, [group, group + 1])
+        groups.append((members, np.sort(order[start:stop])))
+    return groups
+
+
+def _merged(blobs: Blobs, patches: NDArray[np.intp]) -> Stats:
+    """Join the statistics of some patches, as one component."""
+    stats: Stats | None = None
+    for b in patches:
+        one = slice(b, b + 1)
+        part = Stats(blobs.mass[one], blobs.means[one], blobs.scatters[one])
+        stats = part if stats is None else stats + part
+    assert stats is not None
+    return stats
+
+
+def _reach(boxes: Array, stats: Stats) -> Array:
+    """Return how far the edges of a patch lie from its mean, in standard deviations."""
+    sd = np.sqrt(np.diagonal(stats.scatter[0]))
+    low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    return np.concatenate([(stats.mean[0] - low) / sd, (high - stats.mean[0]) / sd])
+
+
+def _update(
+    objects: Objects, stats: Stats, visible: NDArray[np.bool_], options: TrackingOptions
+) -> Objects:
+    """Kalman update with x̄ as measurement and Σ/(τ n) as its noise: the M-step's mean."""
+    counted = np.minimum(np.maximum(stats.mass, 1e-9), options.effective_points)
+    noise = objects.extents / counted[:, None, None]
+    position = objects.uncertainties[:, :2, :2]
+    gain = objects.uncertainties[:, :, :2] @ np.linalg.inv(position + noise)
+    gain = np.where(visible[:, None, None], gain, 0.0)
+    innovation = stats.mean - objects.means
+    states = objects.states + (gain @ innovation[:, :, None])[:, :, 0]
+    uncertainties = objects.uncertainties - gain @ objects.uncertainties[:, :2, :]
+    uncertainties = 0.5 * (uncertainties + uncertainties.transpose(0, 2, 1))
+    return replace(objects, states=states, uncertainties=uncertainties)
+
+
+def _reshape(
+    prior: State, objects: Objects, stats: Stats, which: NDArray[np.bool_], options: TrackingOptions
+) -> Array:
+    """Blend each extent with the newest scatter and the typical extent.
+
+    Σ = (100 Σ⁻ + 60 Σ_size + τ n S) / (160 + τ n), then limited by the size model.
+    """
+    extents = objects.extents.copy()
+    if not which.any():
+        return extents
+    counted = np.minimum(stats.mass[which], options.effective_points)[:, None, None]
+    # A young object has not yet an extent of its own.
+    own = np.minimum(_OWN, 25.0 * objects.hits[which])[:, None, None]
+    scatter, means = stats.scatter[which], objects.means[which]
+    total = own * extents[which] + counted * scatter
+    mass = own + counted
+    if prior.sizes is not None:
+        total += _TYPICAL * prior.sizes.covariances(means, scatter)
+        mass = mass + _TYPICAL
+    blended = total / mass
+    if prior.sizes is not None:
+        blended = prior.sizes.clamp(blended, means, _CLAMP)
+    extents[which] = blended
+    return extents
+
+
+def _unseen(objects: Objects) -> Objects:
+    k = len(objects)
+    existence = objects.existence * (1 - _DETECTION) / (1 - objects.existence * _DETECTION)
+    return replace(
+        objects,
+        mass=np.zeros(k),
+        missing=np.ones(k, dtype=bool),
+        contact=np.zeros(k, dtype=bool),
+        existence=np.clip(existence, 1e-6, 1 - 1e-6),
+    )
+
+
+def _residual(info: Info) -> tuple[Blobs, NDArray[np.intp]]:
+    """Return patches of the unexplained points, and which points of the frame they hold."""
+    blobs, left = info.blobs, np.flatnonzero(info.unexplained)
+    colors = None if blobs.colors is None else blobs.colors[left]
+    points = Points(blobs.coordinates[left], blobs.weights[left], colors, blobs.spacing)
+    rest = find_blobs(points)
+    return rest, left[rest.order]
+
+
+def _first_speed(state: State) -> float:
+    """Return the standard deviation of a new object's velocity, in lengths per second."""
+    return 0.6 / state.period if state.period else 15.0
+
+
+def _first_uncertainty(extents: Array, speed: Array) -> Array:
+    uncertainties = np.zeros((len(extents), 4, 4))
+    uncertainties[:, :2, :2] = 0.05 * extents
+    uncertainties[:, 2, 2] = uncertainties[:, 3, 3] = speed**2
+    return uncertainties
+
+
+def _newborn(state: State, found: Stats) -> Objects:
+    """Start objects from statistics of their points."""
+    k = len(found.mass)
+    extents = found.scatter
+    now = state.time or 0.0
+    objects = Objects(
+        ids=np.arange(state.next_id, state.next_id + k),
+        states=np.hstack([found.mean, np.zeros((k, 2))]),
+        uncertainties=np.zeros((k, 4, 4)),
+        extents=extents,
+        mass=found.mass,
+        colors=np.zeros((k, state.objects.colors.shape[1])),
+        reach=np.tile(state.reach, (k, 1)),
+        born=np.full(k, now),
+        seen=np.full(k, now),
+        exposed=np.full(k, now),
+        age=np.ones(k, dtype=np.int64),
+        hits=np.ones(k, dtype=np.int64),
+        confirmed=np.zeros(k, dtype=bool),
+        missing=np.zeros(k, dtype=bool),
+        contact=np.zeros(k, dtype=bool),
+        existence=np.full(k, 0.5),
+        identity=np.ones(k),
+    )
+    speed = _first_speed(state) * objects.lengths
+    return replace(objects, uncertainties=_first_uncertainty(extents, speed))

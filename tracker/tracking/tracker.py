@@ -1,0 +1,144 @@
+"""Identity over time, for people who call it from their own loop."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracker.config import Config, TrackingOptions
+from tracker.tracking.sizes import Patches, fit_sizes
+from tracker.tracking.state import NO_SCENE, State
+from tracker.tracking.step import Info, step
+from tracker.types import Array, Diagnostics, Points, Scene, Snapshot, Status, Track
+
+
+def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
+    """Return the state before the first frame; a survey of the scene teaches the sizes."""
+    del options  # no setting matters before the first frame
+    whole = [b for b in scene.blobs if not b.border]
+    if not whole:
+        return State(scene=scene)
+    patches = Patches(
+        np.array([b.mean for b in whole]),
+        np.array([b.covariance for b in whole]),
+        np.array([b.area for b in whole]),
+    )
+    return State(patches=patches, sizes=fit_sizes(patches), scene=scene)
+
+
+def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
+    """Say what is known after a frame, of the objects that are sure enough to be reported."""
+    objects = state.objects
+    sd = np.sqrt(np.einsum("kii->ki", objects.extents))
+    edges = np.hstack([sd, sd]) * objects.reach
+    boxes = np.hstack([objects.means - edges[:, :2], edges[:, :2] + edges[:, 2:]])
+    tracks = tuple(
+        Track(
+            id=int(objects.ids[k]),
+            mean=objects.states[k, :2],
+            covariance=objects.extents[k],
+            position_covariance=objects.uncertainties[k, :2, :2],
+            velocity=objects.states[k, 2:],
+            box=boxes[k],
+            mass=float(objects.mass[k]),
+            age=int(objects.age[k]),
+            status=_status(bool(objects.missing[k]), bool(objects.contact[k])),
+            confidence=float(objects.existence[k]),
+            identity_confidence=float(objects.identity[k]),
+        )
+        for k in np.flatnonzero(objects.confirmed)
+    )
+    total = float(info.blobs.weights.sum())
+    left = float(info.blobs.weights[info.unexplained].sum())
+    diagnostics = Diagnostics(
+        points=len(info.blobs.weights),
+        log_likelihood=info.log_likelihood,
+        unexplained=left / total if total else 0.0,
+        iterations=info.iterations,
+        flood=info.flood,
+        events=info.events,
+    )
+    return Snapshot(index, time, tracks, diagnostics)
+
+
+def _status(missing: bool, contact: bool) -> Status:
+    if missing:
+        return Status.COASTING
+    return Status.CONTACT if contact else Status.SEEN
+
+
+class Tracker:
+    """Follows objects through a stream of points; a thin holder of the state around `step`.
+
+    Parameters
+    ----------
+    config
+        A `Config`, its tracking section, or None for the defaults.
+    scene
+        What is known of the place: its size in px lets objects leave, its patches teach sizes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> tracker = Tracker()
+    >>> for i in range(4):
+    ...     points = np.argwhere(np.ones((9, 9))) + 3.0 * i
+    ...     snapshot = tracker.update(points, time=i / 25)
+    >>> [track.id for track in snapshot.tracks]
+    [1]
+    """
+
+    def __init__(
+        self, config: Config | TrackingOptions | None = None, scene: Scene = NO_SCENE
+    ) -> None:
+        if config is None:
+            config = TrackingOptions()
+        self.options = config.tracking if isinstance(config, Config) else config
+        self.state = start(self.options, scene)
+        self._frame = -1
+
+    def update(self, points: Array | Points, time: float, weights: Array | None = None) -> Snapshot:
+        """Take the foreground of one frame and return what is known after it.
+
+        Parameters
+        ----------
+        points
+            Shape (n, 2), columns x, y, px; or a `Points`.
+        time
+            Seconds, later than at the call before.
+        weights
+            Shape (n,), original pixels that each point stands for; None means one each.
+
+        Raises
+        ------
+        ValueError
+            If the points are not (n, 2) finite numbers, the weights do not fit them, or the time
+            is not later than before.
+        """
+        if not isinstance(points, Points):
+            points = _checked(points, weights)
+        self.state, info = step(self.state, points, float(time), self.options)
+        self._frame += 1
+        return snapshot(self._frame, float(time), self.state, info)
+
+
+def _checked(coordinates: Array, weights: Array | None) -> Points:
+    coordinates = np.asarray(coordinates, dtype=np.float64)
+    if coordinates.size == 0:
+        coordinates = coordinates.reshape(0, 2)
+    if coordinates.ndim != 2 or coordinates.shape[1] != 2:
+        raise ValueError(
+            f"Points must have the shape (n, 2) with columns x, y, not {coordinates.shape}; "
+            "one row for each foreground pixel."
+        )
+    if not np.isfinite(coordinates).all():
+        raise ValueError("Points must be finite numbers; leave out rows with NaN or infinity.")
+    if weights is not None:
+        weights = np.asarray(weights, dtype=np.float64)
+        if weights.shape != (len(coordinates),):
+            raise ValueError(
+                f"Weights must have the shape ({len(coordinates)},), one for each point, not "
+                f"{weights.shape}."
+            )
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise ValueError("Weights must be finite and not negative.")
+    return Points(coordinates, weights)
