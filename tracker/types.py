@@ -243,9 +243,12 @@ class Snapshot:
         The objects, by ascending id.
     diagnostics
         How the frame went.
+    foreground
+        The points that the tracks explain, where somebody wants to see them, else None.
     """
 
     frame: int
     time: float
     tracks: tuple[Track, ...]
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    foreground: Points | None = None
