@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -137,7 +137,7 @@ def track(
         with timings.stage("track"):
             state, info = step(state, points, frame.time, options)
             result = snapshot(frame.index, frame.time, state, info)
-        yield frame, result
+        yield frame, replace(result, foreground=points)
 
 
 def run(job: Job, *, watch: Watch | None = None) -> Outcome:
