@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from tracker.config import TrackingOptions
-from tracker.mixture import Coverage, Mixture, Prior, Stats, e_step, m_step, squared_distances
+from tracker.mixture import (
+    Coverage,
+    Mixture,
+    Prior,
+    Stats,
+    collect,
+    e_step,
+    m_step,
+    squared_distances,
+)
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.sizes import SizeModel
 from tracker.tracking.state import State
@@ -33,11 +42,11 @@ def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Stats:
     parts: list[Stats] = []
     for b in np.flatnonzero(rest.mass >= options.birth_area * expected):
         one = slice(b, b + 1)
-        extent = sizes.clamp(rest.scatters[one], rest.means[one], 1.35)
+        extent = sizes.clamp(rest.scatters[one], rest.means[one])
         single = Stats(rest.mass[one], rest.means[one], extent)
         if rest.mass[b] > _GROUP * expected[b]:
             own = slice(rest.starts[b], rest.starts[b + 1])
-            parts.append(_split(rest.coordinates[own], rest.spacing, sizes, single))
+            parts.append(split(rest.coordinates[own], rest.spacing, sizes))
         else:
             parts.append(single)
     if not parts:
@@ -49,12 +58,15 @@ def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Stats:
     )
 
 
-def _split(points: Array, spacing: float, sizes: SizeModel, single: Stats) -> Stats:
+def split(points: Array, spacing: float, sizes: SizeModel) -> Stats:
     """Fit 1, 2, ... objects of the typical extent to a patch and keep the best explanation.
 
     Each count is scored by the likelihood of the patch and of the empty cells around it, worth
     a limited number of independent samples, less a price for each object.
     """
+    single = collect(points, np.full((1, len(points)), spacing**2))
+    extent = sizes.clamp(single.scatter, single.mean)
+    single = Stats(single.mass, single.mean, extent)
     low = points.min(axis=0) - 4 * spacing
     cells = np.rint((points - low) / spacing).astype(np.intp)
     width, height = cells.max(axis=0) + 5

@@ -16,6 +16,8 @@ _FEWEST = 8  # patches that make a model
 _BINS = 8  # of image rows, for the slope
 _SINGLE = 0.4  # quantile of the area-weighted lengths that a single object has: groups lie above
 _UPRIGHT_ANGLE = np.deg2rad(25.0)
+_CLAMP = 1.75  # spreads by which a length may differ from the typical one,
+_CLAMP_RANGE = (0.3, 0.9)  # within these limits, as logarithms
 _KEPT = 800  # newest patches remembered
 
 
@@ -59,9 +61,9 @@ class SizeModel:
     Parameters
     ----------
     intercept, slope
-        s = intercept + slope · y, px; never under `shortest`.
-    shortest
-        px.
+        s = intercept + slope · y, px.
+    rows
+        Smallest and largest y with objects to learn from; beyond them s stays as it is there.
     shape
         Shape (2, 2), covariance of an upright object of area 1, or the diagonal matrix of its
         eigenvalues, the largest first.
@@ -73,14 +75,14 @@ class SizeModel:
 
     intercept: float
     slope: float
-    shortest: float
+    rows: tuple[float, float]
     shape: Array
     upright: bool
     spread: float
 
     def lengths(self, means: Array) -> Array:
         """Return s at each position, shape (k,), px."""
-        return np.maximum(self.intercept + self.slope * means[:, 1], self.shortest)
+        return self.intercept + self.slope * np.clip(means[:, 1], *self.rows)
 
     def areas(self, means: Array) -> Array:
         """Return the area of a typical object at each position, shape (k,), px²."""
@@ -103,20 +105,24 @@ class SizeModel:
             shapes = axes @ shapes @ axes.transpose(0, 2, 1)
         return self.areas(means)[:, None, None] * shapes
 
-    def clamp(self, covariances: Array, means: Array, factor: float) -> Array:
-        """Limit each extent to between 1/factor and factor times the typical lengths.
+    def clamp(self, covariances: Array, means: Array) -> Array:
+        """Limit how far the lengths of each extent differ from the typical ones.
 
         Without this one ellipse swallows a group. The extent is whitened by the typical one, its
         eigenvalues are clipped, and it is coloured again.
         """
-        limit = np.exp(2 * self.spread) * factor
+        limit = np.exp(np.clip(_CLAMP * self.spread, *_CLAMP_RANGE))
         lower = np.linalg.cholesky(self.covariances(means, covariances))
+        upper = lower.transpose(0, 2, 1)
         inverse = np.linalg.inv(lower)
         values, axes = np.linalg.eigh(inverse @ covariances @ inverse.transpose(0, 2, 1))
         values = np.clip(values, limit**-2, limit**2)
-        return (
-            lower @ (axes * values[:, None, :]) @ axes.transpose(0, 2, 1) @ lower.transpose(0, 2, 1)
-        )
+        clamped: Array = lower @ (axes * values[:, None, :]) @ axes.transpose(0, 2, 1) @ upper
+        return clamped
+
+    def largest(self, means: Array) -> Array:
+        """Return the area above which a patch is hardly a single object, shape (k,), px²."""
+        return self.areas(means) * np.exp(2 * self.spread)
 
 
 def fit_sizes(patches: Patches) -> SizeModel | None:
@@ -131,20 +137,24 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
     rows = patches.means[:, 1]
     typical = _quantile(lengths, patches.areas, _SINGLE)
     intercept, slope = typical, 0.0
-    edges = np.quantile(rows, np.linspace(0, 1, _BINS + 1))
+    edges = np.array([_quantile(rows, patches.areas, q) for q in np.linspace(0, 1, _BINS + 1)])
     bins = np.clip(np.searchsorted(edges, rows, side="right") - 1, 0, _BINS - 1)
     if len(patches) >= 5 * _BINS and edges[-1] - edges[0] > 2 * typical:
-        centres, values, counts = [], [], []
+        centres: list[float] = []
+        heights: list[float] = []
+        counts: list[float] = []
         for b in range(_BINS):
             inside = bins == b
             if inside.sum() >= 4:
                 centres.append(float(rows[inside].mean()))
-                values.append(_quantile(lengths[inside], patches.areas[inside], _SINGLE))
+                heights.append(_quantile(lengths[inside], patches.areas[inside], _SINGLE))
                 counts.append(float(inside.sum()))
         if len(centres) >= 4:
-            slope, intercept = _line(np.array(centres), np.array(values), np.array(counts))
-    shortest = 0.3 * typical
-    ratio = lengths / np.maximum(intercept + slope * rows, shortest)
+            slope, intercept = _line(np.array(centres), np.array(heights), np.array(counts))
+    lowest, highest = (_quantile(rows, patches.areas, q) for q in (0.02, 0.98))
+    if (intercept + slope * np.array([lowest, highest])).min() < 0.3 * typical:
+        intercept, slope = typical, 0.0
+    ratio = lengths / (intercept + slope * np.clip(rows, lowest, highest))
     single = (ratio > 0.6) & (ratio < 1.5)
     if single.sum() < _FEWEST:
         return None
@@ -159,13 +169,15 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
         shape = np.diag(np.diag(middle))
     else:
         shape = np.diag(np.median(values, axis=0)[::-1])
-    return SizeModel(intercept, slope, shortest, shape, upright, spread)
+    span = (lowest, highest)
+    return SizeModel(intercept, slope, span, shape, upright, spread)
 
 
 def _quantile(values: Array, weights: Array, level: float) -> float:
     order = np.argsort(values, kind="stable")
     share = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(share, level * share[-1])])
+    place = min(int(np.searchsorted(share, level * share[-1])), len(values) - 1)
+    return float(values[order][place])
 
 
 def _line(x: Array, y: Array, weights: Array) -> tuple[float, float]:

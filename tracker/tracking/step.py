@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from tracker.config import TrackingOptions
 from tracker.mixture import Coverage, Mixture, Prior, Stats, e_step, m_step, squared_distances
-from tracker.tracking.births import resolve
+from tracker.tracking.births import resolve, split
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.sizes import Patches, fit_sizes
 from tracker.tracking.state import Objects, State
@@ -20,11 +20,11 @@ from tracker.types import Array, Event, Points
 
 _GATE = 1.15  # reach of a gate beyond the outline
 _TOUCH = 0.1  # share of a patch or of an object that must overlap to belong together
-_CLAMP = 1.35  # factor by which an object may differ from the typical length
 _OWN = 100.0  # points that an object's own extent is worth against those of a frame
 _TYPICAL = 60.0  # points that the typical extent is worth
 _VISIBLE = 0.25  # share of an object that must be foreground for it to count as seen
 _EXPOSED = 0.1  # share that no other object covers
+_FILLED = 0.4  # share of its uncovered part that must be foreground for it to count as exposed
 _EXCESS = 1.6  # foreground beyond this multiple of an object's area wants another explanation
 _EXPLAINED = 1.35  # reach, in radii, within which an object explains a point
 _REFIT = 25  # new patches before the sizes are fitted again
@@ -154,6 +154,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
 
     mass = np.zeros(k)
     exposed = np.zeros(k)
+    open_area = objects.areas  # what no other object covers
     mean = objects.means.copy()
     scatter = objects.extents.copy()
     alone = np.zeros(k, dtype=bool)
@@ -162,15 +163,20 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     reach = objects.reach.copy()
     log_likelihood, iterations = 0.0, 0
 
+    whole = objects.areas
+    if prior.sizes is not None:
+        whole = np.minimum(whole, prior.sizes.largest(objects.means))
     for members, patches in _groups(objects, blobs):
         if len(patches) == 0:
             contact[members] = len(members) > 1
             continue
         own = blobs.members(patches)
         total = blobs.mass[patches].sum()
-        area = float(objects.areas[members[0]])
-        if len(members) == 1 and total <= _EXCESS * area:
-            one = members[0]
+        one = members[0]
+        fit = None
+        if len(members) > 1 or total > _EXCESS * whole[one]:
+            fit = _fit_group(prior, members, own, blobs, options)
+        if fit is None:
             stats = _merged(blobs, patches)
             mass[one], exposed[one] = stats.mass[0], stats.mass[0]
             mean[one], scatter[one] = stats.mean[0], stats.scatter[0]
@@ -178,10 +184,10 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
             unexplained[own] = False
             reach[one] = _reach(blobs.boxes[patches], stats)
         else:
-            fit = _fit_group(objects.chosen(members), blobs, own, options)
             mass[members], mean[members] = fit.stats.mass, fit.stats.mean
             scatter[members] = fit.stats.scatter
             exposed[members] = fit.exposed
+            open_area[members] *= fit.open_share
             contact[members] = len(members) > 1
             unexplained[own] = fit.unexplained
             log_likelihood += fit.stats.log_likelihood
@@ -199,7 +205,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     shaped = visible & alone
     extents = _reshape(prior, updated, Stats(mass, mean, scatter), shaped, options)
     now = prior.time if prior.time is not None else 0.0
-    shown = visible & (exposed > _EXPOSED * areas)
+    shown = visible & (exposed > np.maximum(_EXPOSED * areas, _FILLED * open_area))
     existence = np.where(
         shown,
         objects.existence / (objects.existence + (1 - objects.existence) * _CLUTTER),
@@ -237,7 +243,7 @@ def retire(state: State, info: Info, options: TrackingOptions) -> tuple[State, I
     covered = now - objects.exposed
     period = state.period or 0.0
     patience = np.where(objects.confirmed, options.coast_seconds, 1.5 * period)
-    starved = (unseen > patience) | (covered > 3 * patience)
+    starved = (unseen > patience) | (covered > 2 * patience)
     gone = np.zeros(len(objects), dtype=bool)
     if state.scene.size is not None:
         low = objects.means
@@ -351,15 +357,35 @@ def learn(state: State, info: Info) -> State:
 class _Fit:
     stats: Stats
     exposed: Array
+    open_share: Array
     unexplained: NDArray[np.bool_]
 
 
 def _fit_group(
-    objects: Objects, blobs: Blobs, own: NDArray[np.intp], options: TrackingOptions
-) -> _Fit:
-    """Run rounds of EM on objects that touch, under the coverage likelihood, shapes frozen."""
+    state: State,
+    members: NDArray[np.intp],
+    own: NDArray[np.intp],
+    blobs: Blobs,
+    options: TrackingOptions,
+) -> _Fit | None:
+    """Run rounds of EM on objects that touch, under the coverage likelihood, shapes frozen.
+
+    One object whose patch is too large for it is such a group too: it touches others that are
+    not known yet. Returns None where the evidence says that it is alone after all.
+    """
+    objects = state.objects.chosen(members)
     points, weights = blobs.coordinates[own], blobs.weights[own]
     k = len(objects)
+    if k == 1 and state.sizes is not None:
+        parts = split(points, blobs.spacing, state.sizes)
+        if len(parts.mass) == 1:
+            return None
+        nearest = ((parts.mean - objects.means) ** 2).sum(axis=1).argmin()
+        objects = replace(
+            objects,
+            states=np.hstack([parts.mean[[nearest]], objects.states[:, 2:]]),
+            extents=parts.scatter[[nearest]],
+        )
     prior = Prior(
         objects.means,
         np.linalg.inv(objects.uncertainties[:, :2, :2]),
@@ -381,7 +407,30 @@ def _fit_group(
     cover = likelihood.cover(distances)
     exclusive = cover * (np.prod(1 - cover, axis=0) / np.maximum(1 - cover, 1e-12))
     unexplained = distances.min(axis=0) > (2 * _EXPLAINED) ** 2
-    return _Fit(stats, exclusive @ weights, unexplained)
+    return _Fit(stats, exclusive @ weights, _open_share(mixture), unexplained)
+
+
+def _open_share(mixture: Mixture) -> Array:
+    """Return the share of each outline's area that no other outline covers, shape (K,)."""
+    k = len(mixture)
+    if k == 1:
+        return np.ones(1)
+    disc = 2 * np.linalg.cholesky(mixture.covariances) @ _DISC.T + mixture.means[:, :, None]
+    points = disc.transpose(0, 2, 1).reshape(-1, 2)
+    covered = squared_distances(points, mixture).reshape(k, k, -1) < 4.0
+    covered[np.arange(k), np.arange(k)] = False
+    share: Array = 1.0 - covered.any(axis=0).mean(axis=1)
+    return share
+
+
+def _sunflower(count: int) -> Array:
+    """Return points spread evenly over the unit disc, shape (count, 2)."""
+    i = np.arange(count) + 0.5
+    angle, radius = np.pi * (3 - np.sqrt(5)) * i, np.sqrt(i / count)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+
+
+_DISC = _sunflower(64)
 
 
 def _groups(objects: Objects, blobs: Blobs) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -491,7 +540,7 @@ def _reshape(
         mass = mass + _TYPICAL
     blended = total / mass
     if prior.sizes is not None:
-        blended = prior.sizes.clamp(blended, means, _CLAMP)
+        blended = prior.sizes.clamp(blended, means)
     extents[which] = blended
     return extents
 
