@@ -1,0 +1,143 @@
+"""What a video file's container says of its frames, read without decoding any of them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+import av
+import av.logging
+
+LOOKAHEAD = 64  # packets; codecs present frames at most 16 packets after they are stored
+PLACEHOLDER = 1  # bytes; a packet this small stands for a frame that another packet carries
+
+
+class NotAVideo(ValueError):
+    """The file holds no moving picture; the message says why and what to try."""
+
+
+class Container:
+    """A video file's packets in order of presentation, read a little ahead of the decoder.
+
+    A decoder passes over packets that it cannot decode without a word. The rank of a decoded
+    frame's time among the packets' times shows how many frames were lost before it.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    NotAVideo
+        Where the file cannot be read as a video.
+    """
+
+    def __init__(self, path: str) -> None:
+        av.logging.set_level(av.logging.PANIC)
+        try:
+            self._container = av.open(path, options={"protocol_whitelist": "file"})
+        except (av.FFmpegError, OSError) as error:
+            raise NotAVideo(
+                "no decoder knows its format, or it was cut off before its index was written; "
+                "try to convert it with: ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4"
+            ) from error
+        moving = [
+            stream
+            for stream in self._container.streams.video
+            if not stream.disposition & av.stream.Disposition.attached_pic
+        ]
+        if not moving:
+            self.close()
+            raise NotAVideo("it holds sound or data but no video; name a file with a picture")
+        self._stream = moving[0]
+        self._packets = self._read()
+        self._window: list[float] = []
+        self._passed = 0
+        self._offset: int | None = None
+        self._timed = True
+        rate = self._stream.guessed_rate or self._stream.average_rate
+        self.rate = float(rate) if rate else 0.0
+
+    @property
+    def duration(self) -> float:
+        """Seconds of video that the container claims, 0 where it claims nothing."""
+        if self._stream.duration and self._stream.time_base:
+            return float(self._stream.duration * self._stream.time_base)
+        stated = self._stream.metadata.get("DURATION", "")
+        if stated.count(":") == 2:
+            hours, minutes, seconds = stated.split(":")
+            return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        return (self._container.duration or 0) / av.time_base
+
+    def rank(self, time: float, expected: int) -> int:
+        """Return the index of the frame shown at `time` seconds; `expected` where nothing is lost.
+
+        The first frame that decodes counts as the first of the video.
+        """
+        tolerance = 0.3 / self.rate if self.rate else 0.01
+        while len(self._window) < LOOKAHEAD or self._window[-1] <= time:
+            packet = next(self._packets, None)
+            if packet is None:
+                break
+            insort(self._window, packet)
+        place = bisect_left(self._window, time - tolerance)
+        known = place < len(self._window) and self._window[place] <= time + tolerance
+        if not (self._timed and known):
+            return expected
+        rank = self._passed + place
+        self._passed = rank + 1
+        del self._window[: place + 1]
+        if self._offset is None:
+            self._offset = rank - expected
+        return max(expected, rank - self._offset)
+
+    def remaining(self, count: int) -> int:
+        """Return how many frames the file still holds after the first `count`; reads to its end."""
+        self._window.extend(self._packets)
+        held = self._passed + len(self._window)
+        return max(0, held - (self._offset or 0) - count)
+
+    def keyframe(self, time: float) -> float:
+        """Return the time in seconds of the newest key frame at or before `time`."""
+        base, start = self._stream.time_base, self._stream.start_time or 0
+        if base is None:
+            return 0.0
+        self._container.seek(int(time / base) + start, stream=self._stream, backward=True)
+        for packet in self._container.demux(self._stream):
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            if packet.size and stamp is not None:
+                return float((stamp - start) * base)
+        return 0.0
+
+    def _read(self) -> Iterator[float]:
+        base, start = self._stream.time_base, self._stream.start_time or 0
+        try:
+            for packet in self._container.demux(self._stream):
+                if packet.size <= PLACEHOLDER or packet.is_discard:
+                    continue
+                if packet.pts is None or base is None:
+                    self._timed = False
+                    yield 0.0
+                else:
+                    yield float((packet.pts - start) * base)
+        except av.FFmpegError:
+            # A broken container ends here; what could be read of it is what it holds.
+            return
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,165 @@
+"""The child process in which OpenCV decodes: a file that makes it abort ends this process alone.
+
+Started by `tracker.sources.process`; see `tracker.sources.wire` for what goes through its pipes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import mmap
+import os
+import queue
+import re
+import signal
+import sys
+import threading
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from tracker.sources import readers, wire
+from tracker.types import Image
+
+LOG_LIMIT = 1 << 20  # bytes of the decoder's own messages that are kept
+COMPLAINT = re.compile(r"^\[\w+ @ 0x[0-9a-f]+\] (.+)$", re.MULTILINE)
+
+
+class Port:
+    """The decoder's end of the pipes and of the shared memory.
+
+    Parameters
+    ----------
+    commands, messages
+        The pipes from and to the program.
+    live
+        True where the program asks for each frame and gets the newest.
+    """
+
+    def __init__(self, commands: BinaryIO, messages: BinaryIO, *, live: bool) -> None:
+        self._commands, self._messages, self._live = commands, messages, live
+        self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._newest: wire.Message | None = None
+        self._wanted = not live
+        self._dropped = 0
+        self.images: list[Image] = []
+
+    def share(self, path: str, shape: tuple[int, ...], slots: int) -> None:
+        """Map the shared memory at `path` and begin to listen to the program."""
+        size = int(np.prod(shape))
+        with open(path, "r+b") as file:
+            memory = mmap.mmap(file.fileno(), size * slots)
+        self.images = list(np.frombuffer(memory, np.uint8).reshape(slots, *shape))
+        for slot in range(slots):
+            self._free.put(slot)
+        self.tell(mapped=True)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def tell(self, **values: Any) -> None:
+        """Send named values."""
+        with self._lock:
+            wire.send_text(self._messages, **values)
+
+    def take(self) -> int:
+        """Wait for a free slot."""
+        return self._free.get()
+
+    def put(self, slot: int, reading: readers.Reading) -> None:
+        """Hand over the frame whose picture is in `slot`, or keep it for when it is wanted."""
+        message = wire.Message(
+            wire.FRAME, slot, wire.BASE_CODES[reading.base], 0, reading.index, reading.time
+        )
+        with self._lock:
+            if self._wanted:
+                self._send(message)
+                return
+            if self._newest is not None:
+                self._dropped += 1
+                self._free.put(self._newest.slot)
+            self._newest = message
+
+    def finish(self, ending: readers.Ending) -> None:
+        """Hand over a frame that still waits, then how the reading ended."""
+        with self._lock:
+            if self._newest is not None:
+                self._send(self._newest)
+        self.tell(end=ending._asdict())
+
+    def _send(self, message: wire.Message) -> None:
+        wire.send(self._messages, message._replace(dropped=self._dropped))
+        self._newest, self._wanted = None, not self._live
+
+    def _listen(self) -> None:
+        while command := self._commands.read(1):
+            if command[0] != wire.WANT:
+                self._free.put(command[0])
+                continue
+            with self._lock:
+                self._wanted = True
+                if self._newest is not None:
+                    self._send(self._newest)
+        os._exit(0)  # the program is gone or has closed its source
+
+
+def run(port: Port, request: dict[str, Any], commands: BinaryIO) -> None:
+    """Read what `request` names and hand it over frame by frame."""
+    try:
+        reader = readers.open_reader(request)
+        first = reader.read(None)
+    except ValueError as error:
+        port.tell(error=str(error))
+        return
+    if first is None:
+        port.tell(error="not one frame of it can be decoded; try to convert it or choose another")
+        return
+    height, width = first.image.shape[:2]
+    port.tell(width=width, height=height, fps=reader.fps, claimed=reader.claimed, base=first.base)
+    ring = json.loads(commands.readline())
+    port.share(ring["path"], first.image.shape, ring["slots"])
+
+    reading: readers.Reading | None = first
+    slot = port.take()
+    while reading is not None:
+        if reading.image is not port.images[slot]:
+            np.copyto(port.images[slot], reading.image)
+        port.put(slot, reading)
+        slot = port.take()
+        reading = reader.read(port.images[slot])
+        if reading is not None and reading.index % 1000 == 0 and os.fstat(2).st_size > LOG_LIMIT:
+            os.ftruncate(2, 0)
+    port.finish(with_complaints(reader.ending()))
+
+
+def with_complaints(ending: readers.Ending) -> readers.Ending:
+    """Call a reading damaged where the decoder complained: it may have shown distorted pictures."""
+    complaints = COMPLAINT.findall(os.pread(2, LOG_LIMIT, 0).decode(errors="replace"))
+    if ending.verdict != "complete" or not complaints:
+        return ending
+    reason = (
+        f"the decoder repaired {len(complaints)} errors, the first of them: {complaints[0]}; "
+        "use an undamaged copy"
+    )
+    return readers.Ending("damaged", reason, ending.missing)
+
+
+def main() -> None:
+    """Serve one request that stands on the first line of the standard input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(ImportError):  # resource exists on POSIX only
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    messages = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not reach the pipe
+    commands = sys.stdin.buffer
+    request = json.loads(commands.readline())
+    port = Port(commands, messages, live=request["kind"] in ("camera", "stream"))
+    with contextlib.suppress(BrokenPipeError):  # the program has closed its source
+        run(port, request, commands)
+    # No clean-up: it could only fail where a decoder has damaged the heap.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

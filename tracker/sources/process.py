@@ -1,0 +1,319 @@
+"""The program's end of a source whose frames are decoded in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import numpy as np
+
+import tracker
+from tracker.config import SourceOptions
+from tracker.errors import SourceError
+from tracker.sources import wire
+from tracker.sources.base import SourceFacts, Verdict
+from tracker.types import Frame, Image
+
+SLOTS = 8
+FEWEST_SLOTS = 4  # one being decoded, one waiting, two with the program
+SHARED_BYTES = 48 << 20  # beyond this there are fewer slots; containers often share only 64 MiB
+GRACE = 2.0  # seconds that a closed decoder gets before it is killed
+
+_START = (
+    "import sys; sys.path.append(sys.argv[1]); from tracker.sources.decoder import main; main()"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a spec stands for.
+
+    Parameters
+    ----------
+    spec
+        The source as it may be shown: without a password.
+    kind
+        "file", "camera", "stream" or "images".
+    target
+        Path, number of the camera, address, or the image files in order.
+    """
+
+    spec: str
+    kind: str
+    target: str | int | tuple[str, ...]
+
+    def request(self, options: SourceOptions, samples: int = 0) -> dict[str, Any]:
+        """Return what the decoder is asked for; `samples` above 0 asks for so many, spread out."""
+        request: dict[str, Any] = {"kind": self.kind, "fps": options.fps, "samples": samples}
+        if isinstance(self.target, tuple):
+            places = wire.spread(len(self.target), samples or len(self.target))
+            request["paths"] = [self.target[place] for place in places]
+        else:
+            request["address"] = self.target
+        return request
+
+
+class Decoder:
+    """A running decoder process, its pipes and the memory that it shares.
+
+    Parameters
+    ----------
+    address, request
+        What it reads.
+
+    Raises
+    ------
+    SourceError
+        Where the source is not what it claims to be.
+    """
+
+    def __init__(self, address: Address, request: dict[str, Any]) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_end`
+        whitelist = "file" if address.kind == "file" else "http,https,tcp,tls,udp,rtp,rtsp,crypto"
+        options = f"rtsp_transport;tcp|protocol_whitelist;{whitelist}"
+        group: dict[str, Any] = (
+            {"start_new_session": True}
+            if os.name == "posix"
+            else {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+        )
+        self._process = subprocess.Popen(
+            # -P: a file in the working directory must not stand in for a module.
+            [sys.executable, "-P", "-c", _START, str(Path(tracker.__file__).parent.parent)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=os.environ | {"OPENCV_FFMPEG_CAPTURE_OPTIONS": options},
+            **group,
+        )
+        # Runs once: at `close`, when the last reference goes, or at the program's end.
+        self.close = weakref.finalize(self, _end, self._process, self._log)
+        try:
+            self.hello = self._open(address, request)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, address: Address, request: dict[str, Any]) -> dict[str, Any]:
+        self._command(json.dumps(request).encode() + b"\n")
+        hello = self._receive()
+        if not isinstance(hello, dict):
+            raise SourceError(
+                f"cannot open {address.spec!r}: {self.obituary()}; try to convert it with ffmpeg"
+            )
+        if "error" in hello:
+            raise SourceError(f"cannot open {address.spec!r}: {hello['error']}")
+        self._shape = (int(hello["height"]), int(hello["width"]), 3)
+        self._size = int(np.prod(self._shape))
+        self._slots = min(SLOTS, max(FEWEST_SLOTS, SHARED_BYTES // self._size))
+        self._held = 0
+        path = _reserve(self._size * self._slots)
+        try:
+            with open(path, "r+b") as file:
+                self._memory = memoryview(mmap.mmap(file.fileno(), self._size * self._slots))
+            ring = {"path": path, "slots": self._slots}
+            self._command(json.dumps(ring).encode() + b"\n")
+            self._receive()  # the decoder has mapped it too, so its name may go
+        finally:
+            os.unlink(path)
+        return hello
+
+    def want(self) -> None:
+        """Ask a live source for its newest frame."""
+        self._command(bytes([wire.WANT]))
+
+    def receive(self) -> tuple[wire.Message, Image] | dict[str, Any] | None:
+        """Wait for a frame with its picture, for how the reading ended, or None if it died.
+
+        A picture is a view of the shared memory as long as the consumer leaves slots free: its slot
+        returns to the decoder when the last reference to the picture goes. A consumer that keeps
+        many pictures gets copies.
+        """
+        message = self._receive()
+        if not isinstance(message, wire.Message):
+            return message
+        place = message.slot * self._size
+        slot = self._memory[place : place + self._size]
+        image: Image = np.frombuffer(slot, np.uint8).reshape(self._shape)
+        self._held += 1
+        # The view owns its slice alone, so the slice goes when the last picture made of it goes.
+        weakref.finalize(slot, self._free, message.slot).atexit = False
+        if self._held > self._slots - FEWEST_SLOTS + 2:
+            image = image.copy()
+        image.flags.writeable = False
+        return message, image
+
+    def obituary(self) -> str:
+        """Say how the decoder died."""
+        code = self._process.wait()
+        self._log.seek(0)
+        lines = self._log.read()[-4096:].decode(errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        how = f"exit code {code}"
+        if code < 0:
+            with contextlib.suppress(ValueError):
+                how = signal.Signals(-code).name
+        return f"the decoder died ({how}{': ' + last if last else ''})"
+
+    def _free(self, slot: int) -> None:
+        self._held -= 1
+        if self.close.alive:
+            self._command(bytes([slot]))
+
+    def _command(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        # A decoder that is gone is noticed when its messages end.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+
+    def _receive(self) -> wire.Message | dict[str, Any] | None:
+        assert self._process.stdout is not None
+        return wire.receive(self._process.stdout)
+
+
+class ProcessSource:
+    """A video file, camera, stream or images, decoded in a process of its own.
+
+    Parameters
+    ----------
+    address
+        What to read.
+    options
+        How to read it.
+
+    Raises
+    ------
+    SourceError
+        Where the source cannot be opened or is not what it claims to be.
+    """
+
+    def __init__(self, address: Address, options: SourceOptions) -> None:
+        self._address, self._options = address, options
+        self._decoder = Decoder(address, address.request(options))
+        hello = self._decoder.hello
+        self._facts = SourceFacts(
+            spec=address.spec,
+            kind=address.kind,
+            width=hello["width"],
+            height=hello["height"],
+            fps=hello["fps"],
+            live=address.kind in ("camera", "stream"),
+            time_base=hello["base"],
+            claimed_frames=hello["claimed"],
+        )
+
+    @property
+    def facts(self) -> SourceFacts:
+        """What is known of the source by now."""
+        return self._facts
+
+    def sample(self, count: int) -> list[Image]:
+        """Return up to `count` frames spread evenly over the whole source; none of a live one."""
+        if self._facts.live:
+            return []
+        images: list[Image] = []
+        try:
+            sampler = Decoder(self._address, self._address.request(self._options, count))
+        except SourceError:
+            return images  # nothing decodes where the samples lie; the iteration says what is wrong
+        try:
+            while isinstance(received := sampler.receive(), tuple):
+                images.append(received[1].copy())
+        finally:
+            sampler.close()
+        return images
+
+    def __iter__(self) -> Iterator[Frame]:
+        while self._decoder.close.alive:
+            if self._facts.live:
+                self._decoder.want()
+            received = self._decoder.receive()
+            if not isinstance(received, tuple):
+                self._finish(received)
+                return
+            message, image = received
+            del received
+            self._facts = replace(
+                self._facts,
+                decoded_frames=self._facts.decoded_frames + 1,
+                dropped_frames=message.dropped,
+                time_base=wire.TIME_BASES[message.base],
+            )
+            frame = Frame(message.number, message.time, image)
+            del image
+            yield frame
+            del frame
+
+    def _finish(self, ending: dict[str, Any] | None) -> None:
+        if ending is None:
+            verdict, missing = Verdict.CUT_SHORT, self._facts.missing_frames
+            reason = (
+                f"{self._decoder.obituary()} after {self._facts.decoded_frames} frames; "
+                "try to convert the source with ffmpeg"
+            )
+        else:
+            end = ending["end"]
+            verdict, reason, missing = Verdict(end["verdict"]), end["reason"], end["missing"]
+        self._facts = replace(self._facts, verdict=verdict, reason=reason, missing_frames=missing)
+        self._decoder.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._decoder.close()
+
+
+def _reserve(size: int) -> str:
+    """Make a file of `size` bytes to share, in memory where there is room, and return its path."""
+    folders = [folder for folder in ("/dev/shm", tempfile.gettempdir()) if os.path.isdir(folder)]
+    for folder in folders:
+        handle, path = tempfile.mkstemp(prefix="tracker-", dir=folder)
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(handle, 0, size)
+            else:
+                os.truncate(handle, size)
+        except OSError as error:
+            os.unlink(path)
+            shortage = error
+        else:
+            return path
+        finally:
+            os.close(handle)
+    raise SourceError(
+        f"no room for {size >> 20} MiB of decoded frames in {' or '.join(folders)}: "
+        f"{shortage.strerror}; free some space there"
+    ) from shortage
+
+
+def _end(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    """End a decoder process and let go of its pipes."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+    process.stdout.close()
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    log.close()

@@ -1,0 +1,379 @@
+"""Readers of frames, one for each kind of source; they live in the decoder's process.
+
+Each has `fps`, `claimed`, `read(into)` and `ending()`. `read` decodes straight into the picture it
+is given where the shapes agree.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import cv2
+import numpy as np
+
+from tracker.sources.container import Container, NotAVideo
+from tracker.sources.wire import DEFAULT_RATE, spread
+from tracker.types import Image
+
+PATIENCE = 50  # failed reads in a row that end a file, at least; see FileReader.read
+PATIENCE_SECONDS = 3.0
+DELAYED = 2  # frames that some codecs keep back at the end of a file without an error
+SHORTFALL = 0.02  # share of the claimed duration that may be missing from a whole file
+TIMEOUT = 10_000  # milliseconds to wait for a stream
+SEQUENTIAL = 20  # frames for each sample up to which a whole file is decoded rather than searched
+SEEK_LEAD = 17  # OpenCV seeks 16 frames ahead of its target; from a key frame on, this costs least
+FORWARD = 4000  # frames that sampling decodes at most where key frames are rare
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A decoded frame: index, time in seconds, key of its time base, picture."""
+
+    index: int
+    time: float
+    base: str
+    image: Image
+
+
+class Ending(NamedTuple):
+    """How a reading ended: value of a `Verdict`, one sentence or nothing, frames lost."""
+
+    verdict: str
+    reason: str
+    missing: int
+
+
+class Reader(Protocol):
+    """What `open_reader` returns."""
+
+    fps: float
+    claimed: int | None
+
+    def read(self, into: Image | None) -> Reading | None:
+        """Return the next frame, decoded into `into` where its shape fits, or None at the end."""
+
+    def ending(self) -> Ending:
+        """Say how the reading ended."""
+
+
+def open_reader(request: dict[str, Any]) -> Reader:
+    """Open what `request` names.
+
+    Raises
+    ------
+    ValueError
+        Where it is not what it claims to be; the message gives the reason and what to try.
+    """
+    kind, fps = request["kind"], request["fps"]
+    if kind == "images":
+        return ImagesReader(request["paths"], fps)
+    if kind in ("camera", "stream"):
+        return LiveReader(request["address"], fps)
+    if request["samples"]:
+        return FileSampler(request["address"], request["samples"])
+    return FileReader(request["address"], fps)
+
+
+def as_bgr(image: np.ndarray[Any, Any]) -> Image:
+    """Return a picture of any depth and number of channels as 3-channel 8-bit BGR."""
+    if image.dtype == np.uint16:
+        image = (image >> 8).astype(np.uint8)
+    if image.ndim == 2 or image.shape[2] == 1:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    elif image.shape[2] == 4:
+        image = cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
+    return image.astype(np.uint8, copy=False)
+
+
+def retrieve(capture: cv2.VideoCapture, into: Image | None) -> Image | None:
+    """Fetch the grabbed frame, or None where it cannot be decoded."""
+    decoded, image = capture.retrieve() if into is None else capture.retrieve(into)
+    if not decoded or image is None:
+        return None
+    if into is not None and image.ctypes.data == into.ctypes.data:
+        return into
+    return as_bgr(image)
+
+
+def usable_rate(*rates: float) -> float:
+    """Return the first of the frame rates that can be one."""
+    return next((rate for rate in rates if 0 < rate <= 1000), DEFAULT_RATE)
+
+
+def open_capture(path: str) -> cv2.VideoCapture:
+    """Open a video file, its rotation honoured."""
+    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        raise NotAVideo(
+            "no decoder knows its format; try to convert it with: "
+            "ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4"
+        )
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+    return capture
+
+
+class FileReader:
+    """Every frame of a video file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    fps
+        Frame rate that overrides the file's own, or 0.
+    """
+
+    def __init__(self, path: str, fps: float) -> None:
+        self._container = Container(path)
+        self._capture = open_capture(path)
+        stated = self._capture.get(cv2.CAP_PROP_FPS)
+        guessed = self._container.rate
+        # A header that states twice the true rate is common; a difference of rounding is not one.
+        lies = guessed > 0 and abs(stated - guessed) > 0.05 * guessed
+        self.fps = usable_rate(fps, guessed if lies else stated, guessed)
+        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.claimed = int(count) if count > 0 else None
+        self._base = "fps" if fps > 0 else "container"
+        self._next = 0
+        self._decoded = 0
+        self._missing = 0
+        self._start = 0.0
+        self._last = -np.inf  # time handed over with the newest frame
+        self._seen = 0.0  # greatest time that the container gave
+
+    def read(self, into: Image | None) -> Reading | None:
+        """Return the next frame; keeps trying for a while where the decoder fails."""
+        failures, patience = 0, PATIENCE
+        while failures < patience:
+            if not self._capture.grab():
+                if not failures:
+                    left = self._container.remaining(self._next)
+                    patience = max(PATIENCE, int(PATIENCE_SECONDS * self.fps), left)
+                failures += 1
+                continue
+            stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            image = retrieve(self._capture, into)
+            index = self._next
+            if stamp > self._seen or not self._decoded:
+                index = self._container.rank(stamp, index)
+                self._seen = stamp
+            self._missing += index - self._next + (image is None)
+            self._next = index + 1
+            if image is None:
+                failures += 1
+                continue
+            self._last = self._time(index, stamp)
+            self._decoded += 1
+            return Reading(index, self._last, self._base, image)
+        return None
+
+    def _time(self, index: int, stamp: float) -> float:
+        """Return the time of a frame: the container's where it grows, else by the frame rate."""
+        if not self._decoded:
+            self._start = stamp if self._base == "container" and np.isfinite(stamp) else 0.0
+            return self._start
+        if self._base == "container":
+            if self._last < stamp < np.inf:
+                return stamp
+            if self._decoded > 1:
+                return self._last + 1 / self.fps
+            self._base = "fps"  # the container has no times
+        return self._start + index / self.fps
+
+    def ending(self) -> Ending:
+        """Say how the reading ended."""
+        tail = self._container.remaining(self._next)
+        if tail > DELAYED:
+            self._missing += tail
+        duration = self._container.duration
+        shortfall = duration - self._seen - 1 / self.fps
+        if self._seen > 0 and shortfall > max(4 / self.fps, SHORTFALL * duration):
+            reason = (
+                f"it ends {shortfall:.1f} s before the {duration:.1f} s that its header claims; "
+                "use a complete copy to see the rest"
+            )
+            return Ending("cut short", reason, self._missing)
+        if self._missing:
+            reason = f"{self._missing} frames could not be decoded; use an undamaged copy"
+            return Ending("damaged", reason, self._missing)
+        if self.claimed is not None and self.claimed > self._decoded:
+            reason = f"its header claims {self.claimed} frames, it holds {self._decoded}"
+            return Ending("complete", reason, 0)
+        return Ending("complete", "", 0)
+
+
+class FileSampler:
+    """Frames spread evenly over a video file, without decoding all of a long one.
+
+    Parameters
+    ----------
+    path
+        The file.
+    count
+        Number of frames wanted.
+    """
+
+    def __init__(self, path: str, count: int) -> None:
+        self._capture = open_capture(path)
+        self.fps = usable_rate(self._capture.get(cv2.CAP_PROP_FPS))
+        self.claimed: int | None = None
+        self._position = 0  # frames grabbed so far
+        with Container(path) as container:
+            frames = int(max(self._capture.get(cv2.CAP_PROP_FRAME_COUNT), 0))
+            if frames <= SEQUENTIAL * count:
+                frames = container.remaining(0)
+                self._plan = [(place, False) for place in spread(frames, count)]
+            else:
+                self._plan = self._search(container, frames, count)
+
+    def _search(self, container: Container, frames: int, count: int) -> list[tuple[int, bool]]:
+        """Plan the frame numbers to visit, each with whether to seek to it.
+
+        A frame shortly after a key frame is nearly free; where two samples share a key frame, the
+        second is reached by decoding on, as long as that stays affordable.
+        """
+        duration = container.duration or frames / self.fps
+        plan: list[tuple[int, bool]] = []
+        previous, budget = -1, FORWARD
+        for place in spread(frames, count):
+            key = round(container.keyframe(place / frames * duration) * frames / duration)
+            last = plan[-1][0] if plan else -1
+            if key > max(previous, last):
+                plan.append((min(key + SEEK_LEAD, frames - 1), True))
+            elif last < place <= last + budget:
+                budget -= place - last
+                plan.append((place, False))
+            previous = key
+        return plan
+
+    def read(self, into: Image | None) -> Reading | None:
+        """Return the next sample."""
+        while self._plan:
+            place, seek = self._plan.pop(0)
+            if seek:
+                self._capture.set(cv2.CAP_PROP_POS_FRAMES, place)
+                self._position = place
+            while self._position < place and self._capture.grab():
+                self._position += 1
+            if self._position == place and self._capture.grab():
+                self._position += 1
+                image = retrieve(self._capture, into)
+                if image is not None:
+                    return Reading(place, place / self.fps, "fps", image)
+        return None
+
+    def ending(self) -> Ending:
+        """Say that the sampling is done."""
+        return Ending("complete", "", 0)
+
+
+class LiveReader:
+    """A camera or a network stream.
+
+    Parameters
+    ----------
+    address
+        Number of the camera or address of the stream.
+    fps
+        Frame rate that overrides the source's own, or 0.
+    """
+
+    def __init__(self, address: int | str, fps: float) -> None:
+        self.claimed: int | None = None
+        self._camera = isinstance(address, int)
+        if isinstance(address, int):
+            self._capture = cv2.VideoCapture(address)
+        else:
+            limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT]
+            limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT]
+            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, limits)
+        if not self._capture.isOpened():
+            raise ValueError(
+                "no such camera answers; check the cable and the permission, or try another number"
+                if self._camera
+                else f"nothing there answers with a video within {TIMEOUT // 1000} s; check the "
+                "address, the network and the user's rights"
+            )
+        self.fps = usable_rate(fps, self._capture.get(cv2.CAP_PROP_FPS))
+        # A file behind an address comes as fast as the network carries it: play it in its own time.
+        self._recorded = not self._camera and self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
+        self._next = 0
+        self._start = 0.0
+        self._last = 0.0
+
+    def read(self, into: Image | None) -> Reading | None:
+        """Return the next frame, its time measured by the clock from the first."""
+        image = retrieve(self._capture, into) if self._capture.grab() else None
+        if image is None:
+            return None
+        if not self._next:
+            self._start = time.monotonic()
+        elif self._recorded:
+            due = self._start + self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            time.sleep(min(max(due - time.monotonic(), 0.0), 1.0))
+        index = self._next
+        self._next += 1
+        self._last = max(
+            time.monotonic() - self._start, np.nextafter(self._last, np.inf) if index else 0.0
+        )
+        return Reading(index, self._last, "clock", image)
+
+    def ending(self) -> Ending:
+        """Say that a live source was lost: it has no end of its own."""
+        what = "the camera" if self._camera else "the stream"
+        return Ending("cut short", f"{what} stopped after {self._last:.1f} s; start it again", 0)
+
+
+class ImagesReader:
+    """Image files, one frame each.
+
+    Parameters
+    ----------
+    paths
+        The files in order.
+    fps
+        Frame rate, or 0 for the usual one.
+    """
+
+    def __init__(self, paths: Sequence[str], fps: float) -> None:
+        self._paths = paths
+        self.claimed: int | None = len(paths)
+        self.fps = usable_rate(fps)
+        self._next = 0
+        self._shape: tuple[int, ...] | None = None
+        self._lost: list[str] = []
+
+    def read(self, into: Image | None) -> Reading | None:
+        """Return the next image that can be read and has the size of the first."""
+        while self._next < len(self._paths):
+            index = self._next
+            self._next += 1
+            image = self._load(self._paths[index])
+            if image is not None and self._shape in (None, image.shape):
+                self._shape = image.shape
+                return Reading(index, index / self.fps, "fps", image)
+            self._lost.append(self._paths[index])
+        return None
+
+    @staticmethod
+    def _load(path: str) -> Image | None:
+        try:
+            content = np.fromfile(path, np.uint8)  # imread cannot open every path on every system
+        except OSError:
+            return None
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+        return None if image is None else as_bgr(image)
+
+    def ending(self) -> Ending:
+        """Say how many images were of no use."""
+        if not self._lost:
+            return Ending("complete", "", 0)
+        count = len(self._lost)
+        reason = (
+            f"{count} of {len(self._paths)} images cannot be read or have another size than the "
+            f"first, among them {self._lost[0]}; replace or remove them"
+        )
+        return Ending("damaged", reason, count)
