@@ -43,7 +43,7 @@ ROOMS = {
     "mixture": {"types", "errors"},
     "tracking": {"types", "errors", "config", "mixture"},
     "foreground": {"types", "errors", "config"},
-    "sources": {"types", "errors", "config", "synthetic"},
+    "sources": {"__init__", "types", "errors", "config", "synthetic"},
     "synthetic": {"types", "errors", "config", "sources"},
     "overlay": {"types", "errors", "config"},
     "sinks": {"types", "errors", "config", "overlay", "sources", "settings", "__init__"},
