@@ -176,12 +176,19 @@ def run(job: Job, *, watch: Watch | None = None) -> Outcome:
                         source.sample(job.config.foreground.samples),
                         source.facts.live,
                     )
-                sinks = stack.enter_context(open_sinks(job, source, timings.seconds))
+                sinks = stack.enter_context(
+                    open_sinks(
+                        job.out,
+                        job.config,
+                        lambda: source.facts,
+                        seconds=timings.seconds,
+                        show=job.show,
+                    )
+                )
                 coming = islice(interrupts.between(source), job.max_frames)
                 for frame, result in track(coming, foreground, job.config.tracking, timings):
                     with timings.stage("write"):
-                        for sink in sinks:
-                            sink.write(frame, result)
+                        sinks.write(frame, result)
                     frames += 1
                     ids.update(item.id for item in result.tracks)
                     if watch:
