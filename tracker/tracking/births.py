@@ -58,7 +58,7 @@ def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Stats:
     )
 
 
-def split(points: Array, spacing: float, sizes: SizeModel) -> Stats:
+def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = _MOST) -> Stats:
     """Fit 1, 2, ... objects of the typical extent to a patch and keep the best explanation.
 
     Each count is scored by the likelihood of the patch and of the empty cells around it, worth
@@ -76,7 +76,7 @@ def split(points: Array, spacing: float, sizes: SizeModel) -> Stats:
     lattice = np.stack([xs.ravel(), ys.ravel()], axis=1) * spacing + low
     filled = mask.ravel()
     expected = float(sizes.areas(single.mean)[0])
-    most = int(min(_MOST, np.ceil(single.mass[0] / (0.5 * expected))))
+    most = int(min(most, np.ceil(single.mass[0] / (0.5 * expected))))
     best, best_score = single, -np.inf
     likelihood = Coverage(0.1)
     for count in range(1, most + 1):

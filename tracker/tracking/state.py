@@ -37,6 +37,10 @@ class Objects:
         object covers.
     age, hits
         Shape (k,), frames since birth; frames in which the object was seen.
+    singled
+        Shape (k,), frames in which it was seen apart from all others.
+    doubted
+        Shape (k,), seconds for which the evidence has said that there are fewer objects here.
     confirmed
         Shape (k,), whether the evidence suffices to report the object.
     missing, contact
@@ -57,6 +61,8 @@ class Objects:
     exposed: Array
     age: NDArray[np.int64]
     hits: NDArray[np.int64]
+    singled: NDArray[np.int64]
+    doubted: Array
     confirmed: NDArray[np.bool_]
     missing: NDArray[np.bool_]
     contact: NDArray[np.bool_]
@@ -108,6 +114,8 @@ def no_objects() -> Objects:
         exposed=zero,
         age=count,
         hits=count,
+        singled=count,
+        doubted=zero,
         confirmed=flag,
         missing=flag,
         contact=flag,

@@ -24,6 +24,10 @@ _OWN = 100.0  # points that an object's own extent is worth against those of a f
 _TYPICAL = 60.0  # points that the typical extent is worth
 _VISIBLE = 0.25  # share of an object that must be foreground for it to count as seen
 _EXPOSED = 0.1  # share that no other object covers
+_DOUBT = 0.75  # foreground below this multiple of what the objects cover may hold fewer
+_DOUBT_PATIENCE = (0.25, 1.5)  # of coast_seconds: for objects never seen apart, and for others
+_APART = 5  # frames apart from others that prove an object
+_SETTLE = 0.05  # pull of the typical extent on the frozen one, a frame
 _FILLED = 0.4  # share of its uncovered part that must be foreground for it to count as exposed
 _EXCESS = 1.6  # foreground beyond this multiple of an object's area wants another explanation
 _EXPLAINED = 1.35  # reach, in radii, within which an object explains a point
@@ -159,6 +163,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     scatter = objects.extents.copy()
     alone = np.zeros(k, dtype=bool)
     contact = np.zeros(k, dtype=bool)
+    doubtful = np.zeros(k, dtype=bool)
     colors = objects.colors.copy()
     reach = objects.reach.copy()
     log_likelihood, iterations = 0.0, 0
@@ -190,6 +195,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
             open_area[members] *= fit.open_share
             contact[members] = len(members) > 1
             unexplained[own] = fit.unexplained
+            doubtful[members] = fit.doubtful
             log_likelihood += fit.stats.log_likelihood
             iterations = max(iterations, options.rounds)
         if blobs.colors is not None and len(members) == 1:
@@ -204,7 +210,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     updated = _update(objects, Stats(mass, mean, scatter), visible, options)
     shaped = visible & alone
     extents = _reshape(prior, updated, Stats(mass, mean, scatter), shaped, options)
-    now = prior.time if prior.time is not None else 0.0
+    now, period = prior.time or 0.0, prior.period or 0.0
     shown = visible & (exposed > np.maximum(_EXPOSED * areas, _FILLED * open_area))
     existence = np.where(
         shown,
@@ -223,6 +229,8 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         seen=np.where(visible, now, objects.seen),
         exposed=np.where(shown, now, objects.exposed),
         hits=objects.hits + shown,
+        singled=objects.singled + shaped,
+        doubted=np.maximum(objects.doubted + np.where(doubtful, period, -2 * period), 0.0),
         missing=~visible,
         contact=contact,
         existence=np.clip(existence, 1e-6, 1 - 1e-6),
@@ -244,6 +252,8 @@ def retire(state: State, info: Info, options: TrackingOptions) -> tuple[State, I
     period = state.period or 0.0
     patience = np.where(objects.confirmed, options.coast_seconds, 1.5 * period)
     starved = (unseen > patience) | (covered > 2 * patience)
+    doubt = np.where(objects.singled < _APART, *_DOUBT_PATIENCE) * options.coast_seconds
+    starved |= objects.doubted > doubt
     gone = np.zeros(len(objects), dtype=bool)
     if state.scene.size is not None:
         low = objects.means
@@ -358,6 +368,7 @@ class _Fit:
     stats: Stats
     exposed: Array
     open_share: Array
+    doubtful: NDArray[np.bool_]
     unexplained: NDArray[np.bool_]
 
 
@@ -407,7 +418,15 @@ def _fit_group(
     cover = likelihood.cover(distances)
     exclusive = cover * (np.prod(1 - cover, axis=0) / np.maximum(1 - cover, 1e-12))
     unexplained = distances.min(axis=0) > (2 * _EXPLAINED) ** 2
-    return _Fit(stats, exclusive @ weights, _open_share(mixture), unexplained)
+    exposed = exclusive @ weights
+    doubtful = np.zeros(k, dtype=bool)
+    if k > 1 and state.sizes is not None:
+        typical = state.sizes.areas(objects.means)
+        if weights.sum() < _DOUBT * typical.sum():
+            enough = len(split(points, blobs.spacing, state.sizes, most=k).mass)
+            least = np.argsort(exposed / objects.areas, kind="stable")
+            doubtful[least[: k - enough]] = True
+    return _Fit(stats, exposed, _open_share(mixture), doubtful, unexplained)
 
 
 def _open_share(mixture: Mixture) -> Array:
@@ -527,6 +546,9 @@ def _reshape(
     Σ = (100 Σ⁻ + 60 Σ_size + τ n S) / (160 + τ n), then limited by the size model.
     """
     extents = objects.extents.copy()
+    if prior.sizes is not None and len(objects):
+        typical = prior.sizes.covariances(objects.means, extents)
+        extents += np.where(which, 0.0, _SETTLE)[:, None, None] * (typical - extents)
     if not which.any():
         return extents
     counted = np.minimum(stats.mass[which], options.effective_points)[:, None, None]
@@ -596,6 +618,8 @@ def _newborn(state: State, found: Stats) -> Objects:
         exposed=np.full(k, now),
         age=np.ones(k, dtype=np.int64),
         hits=np.ones(k, dtype=np.int64),
+        singled=np.zeros(k, dtype=np.int64),
+        doubted=np.zeros(k),
         confirmed=np.zeros(k, dtype=bool),
         missing=np.zeros(k, dtype=bool),
         contact=np.zeros(k, dtype=bool),
