@@ -1,0 +1,110 @@
+"""Everything that leaves the program: tables, the overlay video, the run record, a live window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tracker.config import Config
+from tracker.overlay import Overlay
+from tracker.sinks.base import Sink
+from tracker.sinks.files import make_folder
+from tracker.sinks.record import RunRecord
+from tracker.sinks.tables import MotTable, TracksTable
+from tracker.sinks.video import OverlayVideo
+from tracker.sinks.viewer import Viewer
+from tracker.sources.base import SourceFacts
+from tracker.types import Frame, Snapshot
+
+__all__ = [
+    "MotTable",
+    "OverlayVideo",
+    "RunRecord",
+    "Sink",
+    "Sinks",
+    "TracksTable",
+    "Viewer",
+    "open_sinks",
+]
+
+
+class Sinks:
+    """Several sinks as one: entered in their order, left in the opposite one.
+
+    Parameters
+    ----------
+    sinks
+        The sinks; each belongs to this one from now on.
+    """
+
+    def __init__(self, sinks: Iterable[Sink]) -> None:
+        self._sinks = tuple(sinks)
+        self._stack = ExitStack()
+
+    def write(self, frame: Frame, snapshot: Snapshot) -> None:
+        """Hand one frame to each."""
+        for sink in self._sinks:
+            sink.write(frame, snapshot)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for sink in self._sinks:
+                stack.enter_context(sink)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+
+def open_sinks(
+    folder: Path | str,
+    config: Config,
+    facts: Callable[[], SourceFacts],
+    *,
+    seconds: Mapping[str, float] | None = None,
+    show: bool = False,
+) -> Sinks:
+    """Return the sinks of a run; results of an earlier run are replaced when the new are whole.
+
+    Parameters
+    ----------
+    folder
+        Where the results go; it is made where it is missing.
+    config
+        All settings of the run.
+    facts
+        Returns what is known of the source by now.
+    seconds
+        Time in seconds by stage, for the run record; grows while the run goes on.
+    show
+        Open a live window as well.
+
+    Raises
+    ------
+    OutputError
+        Where the folder cannot be made; entering raises it where a file cannot be opened.
+    """
+    folder = Path(folder)
+    make_folder(folder)
+    results: list[TracksTable | MotTable | OverlayVideo] = [
+        TracksTable(folder / "tracks.csv"),
+        MotTable(folder / "mot.txt"),
+    ]
+    if config.output.video:
+        video = folder / "overlay.mp4"
+        results.append(OverlayVideo(video, Overlay(config.overlay), facts().fps))
+    names = tuple(result.path.name for result in results)
+    stages = {} if seconds is None else seconds  # an empty mapping may still grow
+    record = RunRecord(folder / "run.json", config, facts, seconds=stages, results=names)
+    window: list[Sink] = [Viewer(config.overlay)] if show else []
+    # The record comes first, to be finished last: it then knows how the others ended.
+    return Sinks([record, *results, *window])

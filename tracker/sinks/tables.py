@@ -1,0 +1,144 @@
+"""Tables with one row for each object and frame."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+from tracker.errors import OutputError
+from tracker.sinks.files import ended_cleanly, partial_name, writing
+from tracker.types import Array, Frame, Snapshot, Track
+
+
+class Table(ABC):
+    """A text file that gets the rows of each frame; a sink.
+
+    The rows of a frame reach the operating system together, so a crash loses none of them.
+
+    Parameters
+    ----------
+    path
+        The file's final name.
+    """
+
+    header: ClassVar[str] = ""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: FileIO | None = None
+
+    @abstractmethod
+    def row(self, snapshot: Snapshot, track: Track) -> str:
+        """Return the row of one object, with its line end."""
+
+    def write(self, frame: Frame, snapshot: Snapshot) -> None:
+        """Append the rows of one frame."""
+        self._append("".join([self.row(snapshot, track) for track in snapshot.tracks]))
+
+    def __enter__(self) -> Self:
+        with writing(self.path):
+            # Without a buffer nothing is left to fail when the file is closed.
+            self._file = partial_name(self.path).open("wb", buffering=0)
+        try:
+            self._append(self.header)
+        except OutputError:
+            self._file.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._file is not None, "exit follows enter"
+        with writing(self.path):
+            self._file.close()
+            if ended_cleanly(kind):
+                partial_name(self.path).replace(self.path)
+
+    def _append(self, text: str) -> None:
+        assert self._file is not None, "write within the context"
+        content = text.encode("ascii")
+        with writing(self.path):
+            while content:
+                content = content[self._file.write(content) :]
+
+
+class TracksTable(Table):
+    """Writes tracks.csv, a tidy table as trackpy and pandas expect it.
+
+    | column | meaning |
+    |---|---|
+    | frame | index of the frame, from 0 |
+    | particle | id of the object, from 1, never used twice |
+    | x, y | centre, px; (0, 0) is the centre of the top-left pixel, y grows downwards |
+    | time | time of the frame, s |
+    | major, minor | semi-axes of the outline at 2 standard deviations, px |
+    | angle | direction of the major axis, degrees from the x axis towards the y axis (clockwise as seen), 0 to below 180 |
+    | left, top, width, height | box around the object, px |
+    | vx, vy | velocity, px/s |
+    | status | seen, contact (touches another object) or coasting (not seen, on the motion model) |
+    | confidence | probability that there is an object here |
+    | identity_confidence | probability that it is still the object that got the id first |
+    | x_sd, y_sd | standard deviations of x and y, px |
+    | mass | foreground pixels of the object in this frame, px² |
+    | age | frames since it was first seen, this one included |
+    """  # noqa: E501
+
+    header = (
+        "frame,particle,x,y,time,major,minor,angle,left,top,width,height,vx,vy,status,"
+        "confidence,identity_confidence,x_sd,y_sd,mass,age\n"
+    )
+
+    def row(self, snapshot: Snapshot, track: Track) -> str:
+        x, y = track.mean.tolist()
+        major, minor, angle = axes(track.covariance)
+        left, top, width, height = track.box.tolist()
+        vx, vy = track.velocity.tolist()
+        (x_variance, _), (_, y_variance) = track.position_covariance.tolist()
+        return (
+            f"{snapshot.frame},{track.id},{x:.3f},{y:.3f},{snapshot.time:.6f},"
+            f"{major:.3f},{minor:.3f},{angle:.2f},"
+            f"{left:.2f},{top:.2f},{width:.2f},{height:.2f},{vx:.3f},{vy:.3f},"
+            f"{track.status.value},{track.confidence:.4f},{track.identity_confidence:.4f},"
+            f"{math.sqrt(x_variance):.3f},{math.sqrt(y_variance):.3f},{track.mass:.1f},{track.age}\n"
+        )
+
+
+class MotTable(Table):
+    """Writes mot.txt, rows of the MOTChallenge.
+
+    The columns are frame (from 1), id, left, top, width, height, confidence, -1, -1, -1.
+    """
+
+    def row(self, snapshot: Snapshot, track: Track) -> str:
+        left, top, width, height = track.box.tolist()
+        return (
+            f"{snapshot.frame + 1},{track.id},{left:.2f},{top:.2f},{width:.2f},{height:.2f},"
+            f"{track.confidence:.4f},-1,-1,-1\n"
+        )
+
+
+def axes(covariance: Array) -> tuple[float, float, float]:
+    """Return the semi-axes at 2 standard deviations and the direction of the longer one.
+
+    Parameters
+    ----------
+    covariance
+        Shape (2, 2), px².
+
+    Returns
+    -------
+    major, minor, angle
+        px, px, and degrees from the x axis towards the y axis, 0 to below 180 at two decimals.
+    """
+    (a, b), (_, c) = covariance.tolist()
+    middle, spread = (a + c) / 2, math.hypot((a - c) / 2, b)
+    angle = round(math.degrees(math.atan2(2 * b, a - c) / 2), 2) % 180
+    return 2 * math.sqrt(middle + spread), 2 * math.sqrt(max(middle - spread, 0.0)), angle
