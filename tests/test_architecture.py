@@ -251,6 +251,19 @@ def test_usage_documents_every_option_of_run() -> None:
     assert {option for option in options if f"`{option}" not in text} == set()
 
 
+def documented(heading: str) -> list[str]:
+    """Return the first column of the table under a heading of docs/output.md."""
+    text = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
+    part = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
+
+
+def test_output_documents_every_column_in_order() -> None:
+    from tracker.sinks import TracksTable
+
+    assert documented("tracks.csv") == TracksTable.header.strip().split(",")
+
+
 def test_architecture_describes_every_room() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rooms = {room_of(module) for module in modules()} - {"__init__", "__main__"}

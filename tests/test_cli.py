@@ -1,0 +1,245 @@
+"""The command, run as a user runs it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tracker
+
+RESULTS = {"tracks.csv", "mot.txt", "overlay.mp4", "run.json"}
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "tracker", *map(str, arguments)]
+
+
+def call(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=60, cwd=cwd, check=False
+    )
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "tracks.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def record(out: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((out / "run.json").read_text())
+    return content
+
+
+def files(out: Path) -> set[str]:
+    return {path.name for path in out.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def whole(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of one whole run."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    done = call("run", clip, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.startswith("60 frames, 2 objects, ")
+    assert done.stdout.endswith(f"results in {out}\n")
+    assert done.stdout.count("\n") == 1
+    return out
+
+
+def test_a_whole_run_leaves_whole_results(whole: Path) -> None:
+    assert files(whole) == RESULTS
+    content = record(whole)
+    assert content["state"] == "complete"
+    assert content["version"] == tracker.__version__
+    assert content["source"]["verdict"] == "complete"
+    assert content["counts"]["frames"] == 60
+    assert content["counts"]["rows"] == len(rows(whole))
+    assert set(content["stage_seconds"]) == {"open", "read", "foreground", "track", "write"}
+    for row in rows(whole):
+        if row["particle"] == rows(whole)[0]["particle"] and 20 <= int(row["frame"]) <= 40:
+            upper = abs(float(row["y"]) - 35) < 2 and abs(abs(float(row["vx"])) - 60) < 6
+            lower = abs(float(row["y"]) - 85) < 2 and abs(abs(float(row["vx"])) - 60) < 6
+            assert upper or lower, row
+
+
+def test_the_same_input_gives_the_same_output_bit_for_bit(
+    clip: Path, whole: Path, tmp_path: Path
+) -> None:
+    assert call("run", clip, "--out", tmp_path, "--no-video").returncode == 0
+    assert files(tmp_path) == RESULTS - {"overlay.mp4"}
+    for name in ("tracks.csv", "mot.txt"):
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_options_and_settings_reach_the_run(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[overlay]\ntint = true\n")
+    done = call(
+        *("run", clip, "--config", "mine.toml", "--set", "foreground.samples=20"),
+        *("--set", "foreground.shadows=false", "--objects", 2, "--fps", 50, "--max-frames", 30),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    content = record(tmp_path / "out")
+    assert content["config"]["overlay"]["tint"] is True
+    assert content["config"]["foreground"]["samples"] == 20
+    assert content["config"]["foreground"]["shadows"] is False
+    assert content["config"]["tracking"]["objects"] == 2
+    assert content["counts"]["frames"] == 30
+    assert content["source"]["verdict"] == "stopped"
+    last = rows(tmp_path / "out")[-1]
+    assert float(last["time"]) == pytest.approx(int(last["frame"]) / 50)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["run"], "SOURCE"),
+        (["rum"], "run"),
+        (["run", "x.avi", "--outt", "y"], "--out"),
+        (["run", "x.avi", "--objects", "0"], "objects"),
+        (["run", "x.avi", "--max-frames", "many"], "max-frames"),
+        (["run", "x.avi", "--set", "tracking.object=3"], "'objects'"),
+        (["run", "x.avi", "--config", "aren"], "arena"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_said_in_one_go(arguments: list[str], part: str, tmp_path: Path) -> None:
+    done = call(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert part in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not files(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"hello, this is text\n"])
+def test_a_source_that_is_none_leaves_nothing(content: bytes | None, tmp_path: Path) -> None:
+    source = tmp_path / "clip.mp4"
+    if content is not None:
+        source.write_bytes(content)
+    done = call("run", source, "--out", tmp_path / "out")
+    assert done.returncode == 3
+    assert done.stderr.startswith("tracker: ")
+    assert done.stderr.count("\n") == 1
+    assert "clip.mp4" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_source_cut_short_keeps_its_results(clip: Path, tmp_path: Path) -> None:
+    stump = tmp_path / "stump.avi"
+    stump.write_bytes(clip.read_bytes()[: clip.stat().st_size * 6 // 10])
+    done = call("run", stump, "--out", tmp_path / "out")
+    assert done.returncode == 4, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert files(tmp_path / "out") == RESULTS
+    content = record(tmp_path / "out")
+    assert content["source"]["verdict"] in ("cut short", "damaged")
+    assert content["source"]["reason"] in done.stderr
+    assert 30 < content["counts"]["frames"] < 40
+
+
+def test_an_output_that_cannot_be_written_ends_with_5(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    done = call("run", clip, "--out", tmp_path / "out")
+    assert done.returncode == 5
+    assert done.stderr.startswith("tracker: cannot write")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def endless(clip: Path, tmp_path: Path) -> Path:
+    """A pattern of so many images that a run over them is still going on when it is looked at."""
+    import cv2
+
+    capture = cv2.VideoCapture(str(clip))
+    images = [capture.read()[1] for _ in range(60)]
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i, image in enumerate(images):
+        cv2.imwrite(str(folder / f"{i:05d}.png"), image)
+    for i in range(60, 3000):
+        os.link(folder / f"{i % 60:05d}.png", folder / f"{i:05d}.png")
+    return folder
+
+
+def start(source: Path, out: Path) -> subprocess.Popen[str]:
+    """Start a run in a process group of its own and wait until rows are being written."""
+    running = subprocess.Popen(
+        command("run", source, "--out", out, "--fps", 20),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    partial = out / "tracks.csv.partial"
+    begin = time.monotonic()
+    while not partial.exists() or partial.stat().st_size < 2000:
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() - begin < 30
+        time.sleep(0.02)
+    return running
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("group", [False, True], ids=["process", "group"])
+def test_ctrl_c_leaves_whole_results(
+    endless: Path, tmp_path: Path, number: signal.Signals, group: bool
+) -> None:
+    out = tmp_path / "out"
+    running = start(endless, out)
+    (os.killpg if group else os.kill)(running.pid, number)
+    begin = time.monotonic()
+    stdout, stderr = running.communicate(timeout=30)
+    assert time.monotonic() - begin < 5
+    assert running.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    assert files(out) == RESULTS
+    content = record(out)
+    assert content["state"] == "interrupted"
+    frames = content["counts"]["frames"]
+    assert 0 < frames < 3000
+    assert stdout.startswith(f"{frames} frames, ")
+    assert content["counts"]["rows"] == len(rows(out))
+    assert max(int(row["frame"]) for row in rows(out)) < frames
+
+
+def test_a_killed_run_leaves_partial_results_under_partial_names(
+    endless: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    running = start(endless, out)
+    running.kill()
+    running.communicate(timeout=30)
+    assert RESULTS & files(out) == set()
+    assert {"tracks.csv.partial", "mot.txt.partial", "run.json.partial"} <= files(out)
+    assert json.loads((out / "run.json.partial").read_text())["state"] == "running"
+
+
+def test_show_without_a_display_says_so_and_goes_on(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    done = call("run", clip, "--show", "--no-video", "--max-frames", 3, "--out", tmp_path)
+    assert done.returncode == 0
+    assert "no display" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_version_is_told() -> None:
+    assert call("--version").stdout.strip() == tracker.__version__
+
+
+def test_settings_prints_what_a_run_takes(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(call("settings").stdout)
+    assert tracker.load_config(file) == tracker.Config()
