@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -332,3 +333,32 @@ def test_a_window_that_cannot_open_is_a_warning(
 def test_the_window_never_meets_av() -> None:
     check = "import sys, tracker.sinks.window; sys.exit('av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+@pytest.mark.skipif(
+    not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="needs Xvfb and xdotool"
+)
+def test_q_closes_the_window_and_the_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    read, written = os.pipe()
+    screen = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(written)], pass_fds=[written], stderr=subprocess.DEVNULL
+    )
+    os.close(written)
+    try:
+        with os.fdopen(read) as numbers:
+            monkeypatch.setenv("DISPLAY", ":" + numbers.readline().strip())
+        with caplog.at_level(logging.WARNING), Viewer() as viewer:
+            frame, snapshot = items(1)[0]
+            end = time.monotonic() + 30
+            while viewer.open and time.monotonic() < end:
+                viewer.write(frame, snapshot)
+                press = ["xdotool", "search", "--name", "^tracker$", "key", "q"]
+                subprocess.run(press, check=False, capture_output=True)
+            assert not viewer.open
+            viewer.write(frame, snapshot)
+        assert caplog.messages == []  # the user knows
+    finally:
+        screen.terminate()
+        screen.wait()

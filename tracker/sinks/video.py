@@ -137,7 +137,7 @@ class OverlayVideo:
         context.max_b_frames = 0
         context.color_range = ColorRange.MPEG
         context.colorspace = Colorspace.ITU601  # what OpenCV's conversion yields
-        context.options = {"preset": "superfast", "crf": "21"}
+        context.options = {"preset": "superfast", "crf": "24"}
         return stream
 
     def _mux(self, container: OutputContainer, stream: VideoStream, coded: Any) -> None:

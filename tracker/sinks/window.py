@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import sys
 import threading
-from typing import BinaryIO
+from io import FileIO
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ _ESCAPE = 27
 class _Newest:
     """Reads pictures as fast as they come and keeps the newest."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: FileIO) -> None:
         self.ended = False
         self._stream = stream
         self._picture: Image | None = None
@@ -39,18 +39,30 @@ class _Newest:
         return picture
 
     def _read(self) -> None:
-        while len(header := self._stream.read(HEADER.size)) == HEADER.size:
+        while (header := self._exactly(HEADER.size)) is not None:
             width, height = HEADER.unpack(header)
-            pixels = self._stream.read(3 * width * height)
-            if len(pixels) < 3 * width * height:
+            pixels = self._exactly(3 * width * height)
+            if pixels is None:
                 break
             self._picture = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
         self.ended = True
 
+    def _exactly(self, count: int) -> bytearray | None:
+        """Return that many bytes, or None where the input ends before."""
+        content = bytearray(count)
+        rest = memoryview(content)
+        while rest:
+            read = self._stream.readinto(rest)
+            if not read:
+                return None
+            rest = rest[read:]
+        return content
+
 
 def main() -> None:
     """Show pictures until there are no more or the user has seen enough."""
-    newest = _Newest(sys.stdin.buffer)
+    # Unbuffered, since a thread that waits for a buffered standard input aborts the exit.
+    newest = _Newest(FileIO(sys.stdin.fileno(), closefd=False))
     opened = False
     while not newest.ended:
         picture = newest.take()
