@@ -104,7 +104,7 @@ class TrackingOptions:
         ),
     )
     effective_points: float = field(
-        default=100.0,
+        default=200.0,
         metadata=_about("most points of one object that count as independent", minimum=10),
     )
     softness: float = field(

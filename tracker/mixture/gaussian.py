@@ -180,7 +180,10 @@ class Coverage:
 
     def cover(self, distances: Array) -> Array:
         """Return a_k at each point, shape (K, N)."""
-        exponent = (np.sqrt(distances) * 0.5 - 1.0) / self.softness
+        # A soft rim centred on the outline would lengthen the first moment by π²δ²; drawn in by a
+        # third of that, a covered side weighs as much as one that ends in background.
+        outline = 1.0 - (np.pi * self.softness) ** 2 / 3
+        exponent = (np.sqrt(distances) * 0.5 - outline) / self.softness
         return 1.0 / (1.0 + np.exp(np.minimum(exponent, -_LOWEST_EXPONENT)))  # type: ignore[no-any-return]
 
     def responsibilities(self, distances: Array, mixture: Mixture) -> tuple[Array, Array]:

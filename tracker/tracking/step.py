@@ -506,13 +506,13 @@ def _groups(objects: Objects, blobs: Blobs) -> list[tuple[NDArray[np.intp], NDAr
 
 def _merged(blobs: Blobs, patches: NDArray[np.intp]) -> Stats:
     """Join the statistics of some patches, as one component."""
-    stats: Stats | None = None
-    for b in patches:
-        one = slice(b, b + 1)
-        part = Stats(blobs.mass[one], blobs.means[one], blobs.scatters[one])
-        stats = part if stats is None else stats + part
-    assert stats is not None
-    return stats
+    mass, means = blobs.mass[patches], blobs.means[patches]
+    total = mass.sum()
+    mean = mass @ means / total
+    apart = means - mean
+    within = np.einsum("b,bij->ij", mass, blobs.scatters[patches])
+    between = np.einsum("b,bi,bj->ij", mass, apart, apart)
+    return Stats(np.array([total]), mean[None], ((within + between) / total)[None])
 
 
 def _reach(boxes: Array, stats: Stats) -> Array:
