@@ -49,7 +49,8 @@ class SourceFacts:
     verdict
         How the reading ended so far.
     reason
-        One sentence for a verdict other than COMPLETE, else empty.
+        One sentence for a verdict other than COMPLETE or a header that claims what is not so, else
+        empty.
     """
 
     spec: str

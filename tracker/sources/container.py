@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import av
 import av.logging
+import numpy as np
+
+from tracker.types import Image
 
 LOOKAHEAD = 64  # packets; codecs present frames at most 16 packets after they are stored
 PLACEHOLDER = 1  # bytes; a packet this small stands for a frame that another packet carries
@@ -16,6 +20,14 @@ PLACEHOLDER = 1  # bytes; a packet this small stands for a frame that another pa
 
 class NotAVideo(ValueError):
     """The file holds no moving picture; the message says why and what to try."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedFrame:
+    """A decoded picture, BGR, and its time in seconds."""
+
+    time: float
+    image: Image
 
 
 class Container:
@@ -71,6 +83,24 @@ class Container:
             hours, minutes, seconds = stated.split(":")
             return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
         return (self._container.duration or 0) / av.time_base
+
+    @property
+    def claimed(self) -> int:
+        """Frames that the container claims, 0 where it claims nothing."""
+        return self._stream.frames
+
+    def frames(self) -> Iterator[TimedFrame]:
+        """Decode the frames that can be decoded, turned upright."""
+        start, base = self._stream.start_time or 0, self._stream.time_base
+        for packet in self._container.demux(self._stream):
+            try:
+                decoded = packet.decode()
+            except av.FFmpegError:
+                continue  # its frame is missing, which its neighbours' times tell
+            for frame in decoded:
+                time = 0.0 if frame.pts is None or base is None else (frame.pts - start) * base
+                image = np.rot90(frame.to_ndarray(format="bgr24"), frame.rotation // 90)
+                yield TimedFrame(float(time), np.ascontiguousarray(image))
 
     def rank(self, time: float, expected: int) -> int:
         """Return the index of the frame shown at `time` seconds; `expected` where nothing is lost.

@@ -107,8 +107,13 @@ def run(port: Port, request: dict[str, Any], commands: BinaryIO) -> None:
     try:
         reader = readers.open_reader(request)
         first = reader.read(None)
+        while first is not None and first.index < request["skip"]:
+            first = reader.read(None)
     except ValueError as error:
         port.tell(error=str(error))
+        return
+    if first is None and request["skip"]:
+        port.finish(with_complaints(reader.ending()))
         return
     if first is None:
         port.tell(error="not one frame of it can be decoded; try to convert it or choose another")

@@ -54,15 +54,38 @@ class Address:
     kind: str
     target: str | int | tuple[str, ...]
 
-    def request(self, options: SourceOptions, samples: int = 0) -> dict[str, Any]:
-        """Return what the decoder is asked for; `samples` above 0 asks for so many, spread out."""
+    def request(
+        self, options: SourceOptions, *, samples: int = 0, skip: int = 0, plain: bool = False
+    ) -> dict[str, Any]:
+        """Return what the decoder is asked for.
+
+        Parameters
+        ----------
+        options
+            How to read.
+        samples
+            Above 0 asks for so many frames, spread out.
+        skip
+            Index of the first frame wanted.
+        plain
+            True asks to decode without OpenCV.
+        """
         request: dict[str, Any] = {"kind": self.kind, "fps": options.fps, "samples": samples}
+        request |= {"skip": skip, "plain": plain}
         if isinstance(self.target, tuple):
             places = wire.spread(len(self.target), samples or len(self.target))
             request["paths"] = [self.target[place] for place in places]
         else:
             request["address"] = self.target
         return request
+
+
+class DecoderDied(SourceError):
+    """The decoder's process ended before it said what the source is."""
+
+    def __init__(self, spec: str, obituary: str) -> None:
+        super().__init__(f"cannot open {spec!r}: {obituary}; try to convert it with ffmpeg")
+        self.obituary = obituary
 
 
 class Decoder:
@@ -76,7 +99,7 @@ class Decoder:
     Raises
     ------
     SourceError
-        Where the source is not what it claims to be.
+        Where the source is not what it claims to be; DecoderDied where that took the decoder down.
     """
 
     def __init__(self, address: Address, request: dict[str, Any]) -> None:
@@ -109,11 +132,11 @@ class Decoder:
         self._command(json.dumps(request).encode() + b"\n")
         hello = self._receive()
         if not isinstance(hello, dict):
-            raise SourceError(
-                f"cannot open {address.spec!r}: {self.obituary()}; try to convert it with ffmpeg"
-            )
+            raise DecoderDied(address.spec, self.obituary())
         if "error" in hello:
             raise SourceError(f"cannot open {address.spec!r}: {hello['error']}")
+        if "end" in hello:  # there was nothing left to read
+            return hello
         self._shape = (int(hello["height"]), int(hello["width"]), 3)
         self._size = int(np.prod(self._shape))
         self._slots = min(SLOTS, max(FEWEST_SLOTS, SHARED_BYTES // self._size))
@@ -121,7 +144,7 @@ class Decoder:
         path = _reserve(self._size * self._slots)
         try:
             with open(path, "r+b") as file:
-                self._memory = memoryview(mmap.mmap(file.fileno(), self._size * self._slots))
+                self._memory = mmap.mmap(file.fileno(), self._size * self._slots)
             ring = {"path": path, "slots": self._slots}
             self._command(json.dumps(ring).encode() + b"\n")
             self._receive()  # the decoder has mapped it too, so its name may go
@@ -140,15 +163,16 @@ class Decoder:
         returns to the decoder when the last reference to the picture goes. A consumer that keeps
         many pictures gets copies.
         """
-        message = self._receive()
+        message = self.hello if "end" in self.hello else self._receive()
         if not isinstance(message, wire.Message):
             return message
         place = message.slot * self._size
-        slot = self._memory[place : place + self._size]
-        image: Image = np.frombuffer(slot, np.uint8).reshape(self._shape)
+        pixels = np.frombuffer(self._memory[place : place + self._size], np.uint8)
+        image: Image = pixels.reshape(self._shape)
         self._held += 1
-        # The view owns its slice alone, so the slice goes when the last picture made of it goes.
-        weakref.finalize(slot, self._free, message.slot).atexit = False
+        # Every picture made of these pixels keeps this array alive (of the slice of memory that it
+        # lies in, numpy keeps a view of its own), so it goes when the last of them goes.
+        weakref.finalize(pixels, self._free, message.slot).atexit = False
         if self._held > self._slots - FEWEST_SLOTS + 2:
             image = image.copy()
         image.flags.writeable = False
@@ -201,7 +225,15 @@ class ProcessSource:
 
     def __init__(self, address: Address, options: SourceOptions) -> None:
         self._address, self._options = address, options
-        self._decoder = Decoder(address, address.request(options))
+        self._death = ""  # how a decoder ended before its time
+        self._next = 0
+        try:
+            self._decoder = Decoder(address, address.request(options))
+        except DecoderDied as death:
+            if address.kind != "file":
+                raise
+            self._death = death.obituary
+            self._decoder = Decoder(address, address.request(options, plain=True))
         hello = self._decoder.hello
         self._facts = SourceFacts(
             spec=address.spec,
@@ -224,27 +256,40 @@ class ProcessSource:
         if self._facts.live:
             return []
         images: list[Image] = []
+        for plain in (False, True):
+            if self._sample(images, count, plain=plain or bool(self._death)):
+                break
+            images.clear()
+        return images
+
+    def _sample(self, images: list[Image], count: int, *, plain: bool) -> bool:
+        """Append samples to `images`; return False where the decoder died."""
+        request = self._address.request(self._options, samples=count, plain=plain)
         try:
-            sampler = Decoder(self._address, self._address.request(self._options, count))
+            sampler = Decoder(self._address, request)
+        except DecoderDied:
+            return False
         except SourceError:
-            return images  # nothing decodes where the samples lie; the iteration says what is wrong
+            return True  # nothing decodes where the samples lie; reading on tells what is wrong
         try:
             while isinstance(received := sampler.receive(), tuple):
                 images.append(received[1].copy())
         finally:
             sampler.close()
-        return images
+        return received is not None
 
     def __iter__(self) -> Iterator[Frame]:
         while self._decoder.close.alive:
             if self._facts.live:
                 self._decoder.want()
             received = self._decoder.receive()
+            if received is None and self._replace_decoder():
+                continue
             if not isinstance(received, tuple):
                 self._finish(received)
                 return
             message, image = received
-            del received
+            self._next = message.number + 1
             self._facts = replace(
                 self._facts,
                 decoded_frames=self._facts.decoded_frames + 1,
@@ -252,20 +297,34 @@ class ProcessSource:
                 time_base=wire.TIME_BASES[message.base],
             )
             frame = Frame(message.number, message.time, image)
-            del image
+            # No name may keep the picture while the consumer works: its slot would stay taken.
+            del received, image
             yield frame
             del frame
+
+    def _replace_decoder(self) -> bool:
+        """Let a decoder without OpenCV go on where one has died; False where that cannot help."""
+        died_before = bool(self._death)
+        self._death = f"{self._decoder.obituary()} after {self._facts.decoded_frames} frames"
+        self._decoder.close()
+        if self._facts.kind != "file" or died_before:
+            return False
+        request = self._address.request(self._options, skip=self._next, plain=True)
+        try:
+            self._decoder = Decoder(self._address, request)
+        except SourceError:
+            return False
+        return True
 
     def _finish(self, ending: dict[str, Any] | None) -> None:
         if ending is None:
             verdict, missing = Verdict.CUT_SHORT, self._facts.missing_frames
-            reason = (
-                f"{self._decoder.obituary()} after {self._facts.decoded_frames} frames; "
-                "try to convert the source with ffmpeg"
-            )
+            reason = f"{self._death}; try to convert the source with ffmpeg"
         else:
             end = ending["end"]
-            verdict, reason, missing = Verdict(end["verdict"]), end["reason"], end["missing"]
+            verdict, missing = Verdict(end["verdict"]), end["missing"]
+            read_on = self._death and f"{self._death}, and another one read on"
+            reason = "; ".join(part for part in (read_on, end["reason"]) if part)
         self._facts = replace(self._facts, verdict=verdict, reason=reason, missing_frames=missing)
         self._decoder.close()
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import cv2
 import numpy as np
 
-from tracker.sources.container import Container, NotAVideo
+from tracker.sources.container import Container, NotAVideo, TimedFrame
 from tracker.sources.wire import DEFAULT_RATE, spread
 from tracker.types import Image
 
@@ -24,6 +24,7 @@ DELAYED = 2  # frames that some codecs keep back at the end of a file without an
 SHORTFALL = 0.02  # share of the claimed duration that may be missing from a whole file
 TIMEOUT = 10_000  # milliseconds to wait for a stream
 SEQUENTIAL = 20  # frames for each sample up to which a whole file is decoded rather than searched
+COUNTABLE = 20_000  # frames up to which a header's claim is checked before sampling
 SEEK_LEAD = 17  # OpenCV seeks 16 frames ahead of its target; from a key frame on, this costs least
 FORWARD = 4000  # frames that sampling decodes at most where key frames are rare
 
@@ -44,6 +45,51 @@ class Ending(NamedTuple):
     verdict: str
     reason: str
     missing: int
+
+
+class Capture(Protocol):
+    """The part of `cv2.VideoCapture` that the readers of files use."""
+
+    def get(self, propId: int) -> float: ...
+    def set(self, propId: int, value: float) -> bool: ...
+    def grab(self) -> bool: ...
+    def retrieve(self, image: Any = ...) -> tuple[bool, Any]: ...
+
+
+class PlainCapture:
+    """Decodes a file without OpenCV: slower, for files in which OpenCV's own reader dies.
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._container = Container(path)
+        self._frames = self._container.frames()
+        self._frame: TimedFrame | None = None
+
+    def get(self, propId: int) -> float:
+        """Return a property of the video, 0 where it is unknown."""
+        if propId == cv2.CAP_PROP_POS_MSEC and self._frame is not None:
+            return self._frame.time * 1000
+        if propId == cv2.CAP_PROP_FRAME_COUNT:
+            return self._container.claimed
+        return self._container.rate if propId == cv2.CAP_PROP_FPS else 0.0
+
+    def set(self, propId: int, value: float) -> bool:
+        """Refuse: this reader goes forward only."""
+        return False
+
+    def grab(self) -> bool:
+        """Decode the next frame."""
+        self._frame = next(self._frames, None)
+        return self._frame is not None
+
+    def retrieve(self, image: Any = None) -> tuple[bool, Any]:
+        """Return the decoded frame."""
+        return (False, None) if self._frame is None else (True, self._frame.image)
 
 
 class Reader(Protocol):
@@ -72,9 +118,13 @@ def open_reader(request: dict[str, Any]) -> Reader:
         return ImagesReader(request["paths"], fps)
     if kind in ("camera", "stream"):
         return LiveReader(request["address"], fps)
+    path = request["address"]
+    with Container(path):
+        pass  # says more clearly than OpenCV why a file is no video
+    capture = PlainCapture(path) if request["plain"] else open_capture(path)
     if request["samples"]:
-        return FileSampler(request["address"], request["samples"])
-    return FileReader(request["address"], fps)
+        return FileSampler(path, capture, request["samples"])
+    return FileReader(path, capture, fps)
 
 
 def as_bgr(image: np.ndarray[Any, Any]) -> Image:
@@ -88,7 +138,7 @@ def as_bgr(image: np.ndarray[Any, Any]) -> Image:
     return image.astype(np.uint8, copy=False)
 
 
-def retrieve(capture: cv2.VideoCapture, into: Image | None) -> Image | None:
+def retrieve(capture: Capture, into: Image | None) -> Image | None:
     """Fetch the grabbed frame, or None where it cannot be decoded."""
     decoded, image = capture.retrieve() if into is None else capture.retrieve(into)
     if not decoded or image is None:
@@ -122,13 +172,15 @@ class FileReader:
     ----------
     path
         The file.
+    capture
+        What decodes it.
     fps
         Frame rate that overrides the file's own, or 0.
     """
 
-    def __init__(self, path: str, fps: float) -> None:
+    def __init__(self, path: str, capture: Capture, fps: float) -> None:
         self._container = Container(path)
-        self._capture = open_capture(path)
+        self._capture = capture
         stated = self._capture.get(cv2.CAP_PROP_FPS)
         guessed = self._container.rate
         # A header that states twice the true rate is common; a difference of rounding is not one.
@@ -212,19 +264,22 @@ class FileSampler:
     ----------
     path
         The file.
+    capture
+        What decodes it.
     count
         Number of frames wanted.
     """
 
-    def __init__(self, path: str, count: int) -> None:
-        self._capture = open_capture(path)
+    def __init__(self, path: str, capture: Capture, count: int) -> None:
+        self._capture = capture
         self.fps = usable_rate(self._capture.get(cv2.CAP_PROP_FPS))
         self.claimed: int | None = None
         self._position = 0  # frames grabbed so far
         with Container(path) as container:
             frames = int(max(self._capture.get(cv2.CAP_PROP_FRAME_COUNT), 0))
-            if frames <= SEQUENTIAL * count:
+            if frames <= COUNTABLE:
                 frames = container.remaining(0)
+            if frames <= SEQUENTIAL * count or isinstance(capture, PlainCapture):
                 self._plan = [(place, False) for place in spread(frames, count)]
             else:
                 self._plan = self._search(container, frames, count)

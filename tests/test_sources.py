@@ -1,0 +1,412 @@
+"""One list of laws over every kind of source, then what each kind promises by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import http.server
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from tracker.config import SourceOptions
+from tracker.errors import SourceError
+from tracker.sources import ArraySource, Source, Verdict, open_source
+from tracker.types import Image
+
+COUNT, RATE = 40, 20
+WIDTH, HEIGHT = 64, 48
+
+
+def picture(index: int) -> Image:
+    """A flat grey picture whose level tells its index, with a dark left half."""
+    image = np.full((HEIGHT, WIDTH, 3), 40 + 5 * index, np.uint8)
+    image[:, : WIDTH // 2] = 16
+    return image
+
+
+def number_of(image: Image) -> int:
+    """Read the index back from a picture."""
+    return round((float(np.mean(image[8:-8, WIDTH // 2 + 8 : -8])) - 40) / 5)
+
+
+def write_video(path: Path, *, count: int = COUNT, sound_only: bool = False, gop: int = 12) -> Path:
+    codec = "mpeg4" if path.suffix == ".avi" else "libx264"
+    options = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
+    with av.open(str(path), "w", options=options) as container:
+        if sound_only:
+            sound = container.add_stream("aac", rate=44100, layout="mono")
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), "fltp", "mono")
+            frame.rate = 44100
+            container.mux(sound.encode(frame))
+            container.mux(sound.encode(None))
+            return path
+        stream = container.add_stream(codec, rate=RATE)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = WIDTH, HEIGHT, "yuv420p", gop
+        stream.bit_rate = 400_000
+        for index in range(count):
+            grey = picture(index % COUNT)[:, :, 0]
+            planes = np.full((HEIGHT * 3 // 2, WIDTH), 128, np.uint8)
+            planes[:HEIGHT] = np.round(16 + grey * (219 / 255))
+            shown = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            container.mux(stream.encode(shown))
+        container.mux(stream.encode())
+    return path
+
+
+def write_image(path: Path, image: Image) -> None:
+    """Write an uncompressed image: a bitmap by hand, so that no reader is tested by its writer."""
+    height, width = image.shape[:2]
+    header = f"P6 {width} {height} 255\n".encode()
+    path.write_bytes(header + np.ascontiguousarray(image[:, :, ::-1]).tobytes())
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sources")
+    for suffix in ("mp4", "avi", "mkv"):
+        write_video(folder / f"clip.{suffix}")
+    (folder / "images").mkdir()
+    for index in range(COUNT):
+        write_image(folder / "images" / f"frame{index + 1}.ppm", picture(index))
+    return folder
+
+
+SPECS = ("clip.mp4", "clip.avi", "clip.mkv", "images", "images/*.ppm", "images/frame%d.ppm")
+
+
+@pytest.fixture(params=[*SPECS, "arrays"])
+def source(request: pytest.FixtureRequest, files: Path) -> Iterator[Source]:
+    if request.param == "arrays":
+        opened: Source = ArraySource([picture(index) for index in range(COUNT)], fps=RATE)
+    else:
+        opened = open_source(str(files / request.param))
+    with opened:
+        yield opened
+
+
+def test_every_frame_comes_once_in_order(source: Source) -> None:
+    frames = [(frame.index, frame.time, number_of(frame.image)) for frame in source]
+    assert [index for index, _, _ in frames] == list(range(COUNT))
+    assert [number for _, _, number in frames] == list(range(COUNT))
+    times = np.array([moment for _, moment, _ in frames])
+    rate = source.facts.fps
+    np.testing.assert_allclose(times, np.arange(COUNT) / rate, atol=0.002)
+    facts = source.facts
+    assert (facts.verdict, facts.decoded_frames, facts.missing_frames, facts.reason) == (
+        Verdict.COMPLETE,
+        COUNT,
+        0,
+        "",
+    )
+    assert facts.claimed_frames == COUNT
+
+
+def test_pictures_are_read_only_and_stay_as_they_were(source: Source) -> None:
+    kept = [frame.image for frame in source]
+    assert all(not image.flags.writeable for image in kept)
+    assert {image.shape for image in kept} == {(HEIGHT, WIDTH, 3)}
+    assert [number_of(image) for image in kept] == list(range(COUNT))
+
+
+def test_samples_are_spread_and_do_not_disturb_the_reading(source: Source) -> None:
+    frames = iter(source)
+    assert next(frames).index == 0
+    numbers = [number_of(image) for image in source.sample(8)]
+    assert numbers == [2, 7, 12, 17, 22, 27, 32, 37]
+    assert len(source.sample(1000)) == COUNT
+    assert next(frames).index == 1
+
+
+def test_a_source_left_early_says_stopped(source: Source) -> None:
+    for frame in source:
+        if frame.index == 3:
+            break
+    source.__exit__(None, None, None)
+    assert source.facts.verdict is Verdict.STOPPED
+    assert source.facts.decoded_frames == 4
+    assert list(source) == []
+
+
+def test_a_frame_outlives_its_source(files: Path) -> None:
+    with open_source(str(files / "clip.mp4")) as opened:
+        frame = next(iter(opened))
+    del opened
+    gc.collect()
+    assert number_of(frame.image) == 0
+
+
+def test_nothing_is_left_behind(files: Path) -> None:
+    def leftovers() -> set[str]:
+        folders = [folder for folder in ("/dev/shm", "/tmp") if os.path.isdir(folder)]
+        return {name for folder in folders for name in os.listdir(folder) if "tracker-" in name}
+
+    before = leftovers()
+    for _ in range(2):
+        with open_source(str(files / "clip.mp4")) as opened:
+            next(iter(opened))
+            decoder = opened._decoder._process  # type: ignore[attr-defined]
+        assert decoder.returncode is not None
+    forgotten = open_source(str(files / "clip.mp4"))
+    decoder = forgotten._decoder._process  # type: ignore[attr-defined]
+    del forgotten
+    gc.collect()
+    assert decoder.returncode is not None
+    assert leftovers() <= before
+
+
+def test_the_frame_rate_can_be_overridden(files: Path) -> None:
+    for spec in ("clip.mp4", "images"):
+        with open_source(str(files / spec), SourceOptions(fps=4)) as opened:
+            assert [frame.time for frame in opened] == [index / 4 for index in range(COUNT)]
+        assert opened.facts.time_base == "fps"
+
+
+def test_time_base_says_where_times_come_from(files: Path) -> None:
+    with (
+        open_source(str(files / "clip.mp4")) as video,
+        open_source(str(files / "images")) as images,
+    ):
+        assert (video.facts.kind, video.facts.time_base) == ("file", "container")
+        assert (images.facts.kind, images.facts.time_base) == ("images", "fps")
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "avi", "mkv"])
+def test_a_file_cut_in_half_is_cut_short(files: Path, tmp_path: Path, suffix: str) -> None:
+    content = (files / f"clip.{suffix}").read_bytes()
+    short = tmp_path / f"short.{suffix}"
+    short.write_bytes(content[: int(len(content) * 0.6)])
+    with open_source(str(short)) as opened:
+        numbers = [number_of(frame.image) for frame in opened]
+    assert opened.facts.verdict is Verdict.CUT_SHORT
+    assert "header claims" in opened.facts.reason
+    assert 0 < len(numbers) < COUNT
+
+
+def test_lost_frames_leave_a_gap(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clip.mp4", count=COUNT, gop=5)
+    with av.open(str(clip)) as container:
+        packets = [(packet.pts, packet.pos, packet.size) for packet in container.demux(video=0)]
+    content = bytearray(clip.read_bytes())
+    _, position, size = packets[20]  # a key frame: its group cannot be decoded
+    assert position is not None
+    content[position : position + size] = b"\xff" * size
+    clip.write_bytes(content)
+    with open_source(str(clip)) as opened:
+        seen = [(frame.index, number_of(frame.image)) for frame in opened]
+    assert opened.facts.verdict is Verdict.DAMAGED
+    assert opened.facts.missing_frames == COUNT - len(seen) > 0
+    assert all(index == number for index, number in seen if not 18 <= index <= 25)
+
+
+def test_an_image_that_cannot_be_read_is_missing(tmp_path: Path) -> None:
+    for index in range(5):
+        write_image(tmp_path / f"{index}.ppm", picture(index))
+    (tmp_path / "2.ppm").write_bytes(b"P6 broken")
+    write_image(tmp_path / "3.ppm", picture(3)[:20])
+    with open_source(str(tmp_path)) as opened:
+        assert [frame.index for frame in opened] == [0, 1, 4]
+    assert (opened.facts.verdict, opened.facts.missing_frames) == (Verdict.DAMAGED, 2)
+
+
+def test_grey_and_sixteen_bit_images_become_three_channels(tmp_path: Path) -> None:
+    (tmp_path / "a.pgm").write_bytes(b"P5 4 3 255\n" + bytes([100] * 12))
+    (tmp_path / "b.pgm").write_bytes(b"P5 4 3 65535\n" + bytes([100, 0] * 12))
+    with open_source(str(tmp_path)) as opened:
+        for frame in opened:
+            assert frame.image.shape == (3, 4, 3)
+            assert set(frame.image.ravel().tolist()) == {100}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A spec that is not a source, its content or None where there is none, words of the error."""
+
+    name: str
+    content: bytes | None
+    words: str
+
+
+REFUSALS = (
+    Refusal("missing.mp4", None, "no such file"),
+    Refusal("empty.mp4", b"", "empty"),
+    Refusal("text.mp4", "Grüße, this is no video\n".encode() * 400, "text file"),
+    Refusal("list.m3u8", b"#EXTM3U\nclip.mp4\n", "playlist"),
+    Refusal("list.mp4", b"#EXTM3U\nclip.mp4\n", "text file"),
+    Refusal("noise.mp4", bytes(range(256)) * 20, "no decoder knows"),
+    Refusal("%06d.png", None, "no image matches"),
+    Refusal("*.png", None, "no image matches"),
+)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.name)
+def test_what_is_no_source_is_refused_in_one_sentence(tmp_path: Path, refusal: Refusal) -> None:
+    path = tmp_path / refusal.name
+    if refusal.content is not None:
+        path.write_bytes(refusal.content)
+    with pytest.raises(SourceError, match=refusal.words) as caught:
+        open_source(str(path))
+    assert repr(str(path)) in str(caught.value)
+    assert ";" in str(caught.value)  # the remedy
+    assert "\n" not in str(caught.value)
+
+
+def test_folders_without_images_and_sound_without_picture_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="holds no images"):
+        open_source(str(tmp_path))
+    (tmp_path / "inner").mkdir()
+    write_image(tmp_path / "inner" / "1.ppm", picture(0))
+    with pytest.raises(SourceError, match=r"inside it that has some: .*inner"):
+        open_source(str(tmp_path))
+    sound = write_video(tmp_path / "sound.mp4", sound_only=True)
+    with pytest.raises(SourceError, match="no video"):
+        open_source(str(sound))
+    with pytest.raises(SourceError, match="no such camera"):
+        open_source("97")
+
+
+@pytest.mark.parametrize("prefix", ["concat:", "file:", "data:", "subfile:", "pipe:", "ftp://"])
+def test_protocol_prefixes_are_refused(files: Path, prefix: str) -> None:
+    with pytest.raises(SourceError, match="no kind of address"):
+        open_source(f"{prefix}{files / 'clip.mp4'}")
+
+
+def test_a_file_may_have_a_name_like_a_protocol(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "concat:clip.mp4").write_bytes((files / "clip.mp4").read_bytes())
+    (tmp_path / "types.py").write_text("raise SystemExit('a module of the working directory ran')")
+    with open_source("concat:clip.mp4") as opened:
+        assert sum(1 for _ in opened) == COUNT
+
+
+@pytest.fixture
+def address(files: Path) -> Iterator[str]:
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+        def copyfile(self, source: object, outputfile: object) -> None:
+            with contextlib.suppress(ConnectionError):
+                super().copyfile(source, outputfile)  # type: ignore[type-var]
+
+    handler = functools.partial(Quiet, directory=str(files))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://user:secret@127.0.0.1:{server.server_port}/clip.mkv"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_stream_hands_over_the_newest_frame(address: str) -> None:
+    with open_source(address) as opened:
+        assert opened.facts.live
+        assert "secret" not in opened.facts.spec
+        assert opened.sample(8) == []
+        seen = []
+        for frame in opened:
+            seen.append((frame.index, frame.time, number_of(frame.image)))
+            time.sleep(0.3)
+    facts = opened.facts
+    assert (facts.verdict, facts.time_base) == (Verdict.CUT_SHORT, "clock")
+    assert "stream stopped" in facts.reason
+    assert facts.dropped_frames == COUNT - len(seen) > 10
+    assert all(index == number for index, _, number in seen)
+    lateness = np.diff([moment for _, moment, _ in seen])
+    assert np.all(lateness > 0)
+
+
+def test_interrupt_is_answered_at_once(address: str) -> None:
+    program = (
+        "import sys, _thread, threading\n"
+        "from tracker.sources import open_source\n"
+        "with open_source(sys.argv[1]) as source:\n"
+        "    print('open', flush=True)\n"
+        "    for frame in source: pass\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, address],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "open\n"
+        start = time.monotonic()
+        child.send_signal(2)
+        _, errors = child.communicate(timeout=5)
+    assert "KeyboardInterrupt" in errors
+    assert time.monotonic() - start < 1.0
+
+
+def test_a_killed_decoder_ends_a_stream_and_not_a_file(files: Path, address: str) -> None:
+    with open_source(address) as stream:
+        frames = iter(stream)
+        next(frames)
+        stream._decoder._process.kill()  # type: ignore[attr-defined]
+        for _ in frames:
+            pass
+    assert stream.facts.verdict is Verdict.CUT_SHORT
+    assert "SIGKILL" in stream.facts.reason
+    with open_source(str(files / "clip.mp4")) as video:
+        numbers = []
+        for frame in video:
+            numbers.append((frame.index, number_of(frame.image)))
+            if frame.index == 5:
+                video._decoder._process.kill()  # type: ignore[attr-defined]
+    assert numbers == [(index, index) for index in range(COUNT)]
+    assert video.facts.verdict is Verdict.COMPLETE
+    assert "SIGKILL" in video.facts.reason
+
+
+def test_arrays_of_other_sizes_are_refused() -> None:
+    with pytest.raises(SourceError, match="holds no image"):
+        ArraySource([])
+    with (
+        ArraySource([picture(0), picture(1)[:20]]) as opened,
+        pytest.raises(SourceError, match="one size"),
+    ):
+        list(opened)
+    with ArraySource([picture(0)[:, :, 0]]) as grey:
+        assert next(iter(grey)).image.shape == (HEIGHT, WIDTH, 3)
+
+
+def test_importing_the_sources_loads_no_opencv() -> None:
+    program = "import sys, tracker.sources; sys.exit('cv2' in sys.modules or 'av' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.clips
+@pytest.mark.parametrize(
+    ("clip", "frames", "verdict", "words"),
+    [
+        ("pets09_s2l1/vtest.avi", 795, Verdict.COMPLETE, ""),
+        ("robustness/demo_rawvideo_48x48.avi", 51, Verdict.COMPLETE, "the decoder died"),
+        ("robustness/plaza_lying_header.avi", 341, Verdict.COMPLETE, "claims 682"),
+        ("robustness/tree.avi", 68, Verdict.COMPLETE, "claims 444"),
+        ("robustness/video02.avi", 748, Verdict.COMPLETE, "claims 750"),
+        ("truck_counts/video10.mp4", 168, Verdict.COMPLETE, "claims 274"),
+        ("tud_campus/img1", 71, Verdict.COMPLETE, ""),
+    ],
+)
+def test_real_clips(data: Path, clip: str, frames: int, verdict: Verdict, words: str) -> None:
+    with open_source(str(data / clip)) as opened:
+        seen = [(frame.index, frame.time) for frame in opened]
+        assert len(opened.sample(12)) == 12
+    assert [index for index, _ in seen] == list(range(frames))
+    assert np.all(np.diff([moment for _, moment in seen]) > 0)
+    assert opened.facts.verdict is verdict
+    assert words in opened.facts.reason
+    assert bool(words) == bool(opened.facts.reason)
