@@ -36,10 +36,8 @@ _DARK: Color = (24, 24, 24)
 _WHITE: Color = (255, 255, 255)
 
 _SUBPIXEL = 4  # fractional bits of the coordinates that OpenCV draws with
-_CORNERS = 32
-_ANGLES = np.linspace(0, 2 * np.pi, _CORNERS, endpoint=False)
-_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
-_DASHES = 8
+_CORNERS = 32  # of an outline; large ones have twice as many
+_LARGE = 60.0  # px, half the sum of the semi-axes
 _KNOTS = 24  # corners of a trail: enough to look smooth, few enough to draw many
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -95,7 +93,7 @@ class _Style:
             line=line,
             halo=line + max(1, 2 * round(unit)),
             small_text=max(7, round(9 * unit)),
-            text=max(8, round(11 * unit)),
+            text=max(8, round(12 * unit)),
             margin=max(2, round(4 * unit)),
         )
 
@@ -254,7 +252,7 @@ def ellipse(mean: Array, covariance: Array) -> Array:
     Returns
     -------
     Array
-        Shape (32, 2), corners of the outline, px.
+        Shape (n, 2), corners of the outline, px; n is a multiple of 4.
     """
     # The symmetric square root of a 2 x 2 matrix A is (A + s I) / t with s = sqrt(det A) and
     # t = sqrt(trace A + 2 s).
@@ -264,8 +262,16 @@ def ellipse(mean: Array, covariance: Array) -> Array:
     if t == 0:
         return np.tile(mean, (_CORNERS, 1))
     root = np.array([[a + s, b], [b, c + s]]) / t
-    corners: Array = (2 * root @ _CIRCLE).T + mean
+    circle = _circle(_CORNERS if t < _LARGE else 2 * _CORNERS)  # t is half their sum, too
+    corners: Array = (2 * root @ circle).T + mean
     return corners
+
+
+@lru_cache(maxsize=2)
+def _circle(corners: int) -> Array:
+    """Return the corners of a regular polygon on the unit circle, shape (2, corners)."""
+    angles = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    return np.stack([np.cos(angles), np.sin(angles)])
 
 
 def _fixed_point(points: Array) -> Polygon:
@@ -292,8 +298,8 @@ def _draw_outline(canvas: Image, track: Track, style: _Style) -> None:
 
 
 def _dashes(outline: Array) -> list[Array]:
-    step = _CORNERS // _DASHES
-    return [outline[start : start + step // 2 + 1] for start in range(0, _CORNERS, step)]
+    """Return the first two of every four sides."""
+    return [outline[start : start + 3] for start in range(0, len(outline), 4)]
 
 
 def _draw_velocity(canvas: Image, track: Track, style: _Style) -> None:
@@ -363,7 +369,7 @@ def _scale(height: int) -> float:
 @lru_cache(maxsize=512)
 def _stamp(text: str, height: int, color: Color) -> _Stamp:
     rim = max(1, round(height / 9))
-    thickness = max(1, round(height / 7))
+    thickness = max(1, round(height / 6))
     letters = np.pad(_letters(text, _scale(height), thickness), rim + 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1))
     # Three equal channels: numpy is several times slower where it has to stretch one to three.

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import deque
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -19,6 +20,7 @@ from tracker.types import Frame, Snapshot
 
 _LOG = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 3.0
+_REMEMBERED = 100  # snapshots kept for the trails while the window is busy
 
 
 class Viewer:
@@ -40,7 +42,7 @@ class Viewer:
         self._complaints: IO[bytes] | None = None
         self._thread = threading.Thread(target=self._feed, name="viewer", daemon=True)
         self._changed = threading.Condition()
-        self._waiting: list[Snapshot] = []
+        self._waiting: deque[Snapshot] = deque(maxlen=_REMEMBERED)
         self._newest: Frame | None = None
         self._closing = False
 
@@ -125,8 +127,9 @@ class Viewer:
             self._changed.wait_for(lambda: self._newest is not None or self._closing)
             if self._newest is None or self._closing:
                 return None
-            item = self._newest, self._waiting
-            self._newest, self._waiting = None, []
+            item = self._newest, list(self._waiting)
+            self._newest = None
+            self._waiting.clear()
             return item
 
     def _last_complaint(self) -> str:
