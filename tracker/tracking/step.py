@@ -109,8 +109,11 @@ def predict(state: State, time: float, options: TrackingOptions) -> State:
     transition = np.eye(4)
     transition[0, 2] = transition[1, 3] = elapsed
     gain = np.array([[elapsed**2 / 2, 0], [0, elapsed**2 / 2], [elapsed, 0], [0, elapsed]])
-    acceleration = options.motion_noise * objects.lengths / period**2
-    noise = acceleration[:, None, None] ** 2 * (gain @ gain.T) * (period / elapsed)
+    acceleration = objects.lengths[:, None, None] ** 2 * np.eye(2)
+    if state.sizes is not None and not state.sizes.upright:
+        acceleration = objects.extents  # what is not upright moves along its long axis
+    acceleration = acceleration * options.motion_noise**2 / period**4
+    noise = gain @ acceleration @ gain.T * (period / elapsed)
     states = objects.states @ transition.T
     extents = objects.extents
     if state.sizes is not None and len(objects):
@@ -286,7 +289,7 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     spread = objects.uncertainties[lost][:, :2, :2] + objects.extents[lost]
     cost = np.einsum("kbi,kij,kbj->kb", apart, np.linalg.inv(spread), apart)
     full = options.objects > 0 and bool(objects.confirmed.sum() >= options.objects)
-    waited = (state.time or 0.0) - objects.seen[lost] > 0.5 * options.coast_seconds
+    waited = (state.time or 0.0) - objects.seen[lost] > 1.5 * (state.period or 0.0)
     anywhere = full & waited[:, None]
     allowed = large & ((small & (cost < 9.0)) | anywhere)
     if not allowed.any():
@@ -464,25 +467,29 @@ def _groups(objects: Objects, blobs: Blobs) -> list[tuple[NDArray[np.intp], NDAr
         & (low[:, None, 1] < blobs.boxes[None, :, 3])
         & (high[:, None, 1] > blobs.boxes[None, :, 1])
     )
+    inverse = np.linalg.inv(gates)
     pair_object, pair_patch = np.nonzero(meet)
+    # Most objects meet one patch that meets no other object: no need to look at its points.
+    plain = (meet.sum(axis=1)[pair_object] == 1) & (meet.sum(axis=0)[pair_patch] == 1)
+    apart = blobs.means[pair_patch] - objects.means[pair_object]
+    plain &= np.einsum("pi,pij,pj->p", apart, inverse[pair_object], apart) < 1
+    plain_object, plain_patch = pair_object[plain], pair_patch[plain]
+    pair_object, pair_patch = pair_object[~plain], pair_patch[~plain]
     sizes = np.diff(blobs.starts)[pair_patch]
     pair = np.repeat(np.arange(len(pair_object)), sizes)
     offset = np.arange(len(pair)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     point = np.repeat(blobs.starts[pair_patch], sizes) + offset
     owner = pair_object[pair]
     apart = blobs.coordinates[point] - objects.means[owner]
-    inverse = np.linalg.inv(gates)[owner]
-    distance = (
-        inverse[:, 0, 0] * apart[:, 0] ** 2
-        + 2 * inverse[:, 0, 1] * apart[:, 0] * apart[:, 1]
-        + inverse[:, 1, 1] * apart[:, 1] ** 2
-    )
-    inside = np.where(distance < 1, blobs.weights[point], 0.0)
+    x, y = apart[:, 0], apart[:, 1]
+    xx, xy, yy = (inverse[:, i, j][owner] for i, j in ((0, 0), (0, 1), (1, 1)))
+    inside = np.where((xx * x + 2 * xy * y) * x + yy * y * y < 1, blobs.weights[point], 0.0)
     overlap = np.bincount(pair, weights=inside, minlength=len(pair_object))
     linked = (overlap > _TOUCH * blobs.mass[pair_patch]) | (
         overlap > _TOUCH * objects.areas[pair_object]
     )
-    pair_object, pair_patch = pair_object[linked], pair_patch[linked]
+    pair_object = np.concatenate([plain_object, pair_object[linked]])
+    pair_patch = np.concatenate([plain_patch, pair_patch[linked]])
 
     first, second = np.triu_indices(k, 1)
     apart = objects.means[first] - objects.means[second]
