@@ -69,9 +69,11 @@ class Container:
         self._window: list[float] = []
         self._passed = 0
         self._offset: int | None = None
+        self._lost: list[float] = []
         self._timed = True
         rate = self._stream.guessed_rate or self._stream.average_rate
         self.rate = float(rate) if rate else 0.0
+        self._tolerance = 0.3 / self.rate if self.rate else 0.01  # seconds
 
     @property
     def duration(self) -> float:
@@ -107,7 +109,7 @@ class Container:
 
         The first frame that decodes counts as the first of the video.
         """
-        tolerance = 0.3 / self.rate if self.rate else 0.01
+        tolerance = self._tolerance
         while len(self._window) < LOOKAHEAD or self._window[-1] <= time:
             packet = next(self._packets, None)
             if packet is None:
@@ -119,10 +121,16 @@ class Container:
             return expected
         rank = self._passed + place
         self._passed = rank + 1
+        if self._offset is not None:
+            self._lost.extend(self._window[:place])
         del self._window[: place + 1]
         if self._offset is None:
             self._offset = rank - expected
         return max(expected, rank - self._offset)
+
+    def late(self, time: float) -> bool:
+        """Return True where the frame shown at `time` was passed over and counts as lost."""
+        return any(abs(time - lost) <= self._tolerance for lost in self._lost[-LOOKAHEAD:])
 
     def remaining(self, count: int) -> int:
         """Return how many frames the file still holds after the first `count`; reads to its end."""

@@ -207,6 +207,8 @@ class FileReader:
                 failures += 1
                 continue
             stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            if 0 < stamp <= self._seen and self._container.late(stamp):
+                continue  # after damage a decoder may hand over a frame out of its order
             image = retrieve(self._capture, into)
             index = self._next
             if stamp > self._seen or not self._decoded:
