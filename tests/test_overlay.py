@@ -137,10 +137,10 @@ def test_frames_that_are_not_drawn_leave_no_gap() -> None:
 
 def test_labels_of_close_objects_stay_readable() -> None:
     small = ((4.0, 0.0), (0.0, 4.0))
-    items = [track(i, 150 + 6 * i, 120 + 2 * i, covariance=small) for i in range(1, 5)]
+    items = [track(i, 300 + 12 * i, 280 + 4 * i, covariance=small) for i in range(1, 5)]
 
     def ink(items: list[Track]) -> dict[int, int]:
-        drawn = Overlay(PLAIN).draw(grey(), Snapshot(0, 0.0, tuple(items)))
+        drawn = Overlay(PLAIN).draw(grey(size=(768, 576)), Snapshot(0, 0.0, tuple(items)))
         return {item.id: around(drawn, color_of(item.id)) for item in items}
 
     together = ink(items)
