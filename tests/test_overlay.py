@@ -135,9 +135,9 @@ def test_frames_that_are_not_drawn_leave_no_gap() -> None:
     np.testing.assert_array_equal(last.draw(image, snapshot), drawn)
 
 
-def test_labels_of_close_objects_stay_readable() -> None:
-    small = ((4.0, 0.0), (0.0, 4.0))
-    items = [track(i, 300 + 12 * i, 280 + 4 * i, covariance=small) for i in range(1, 5)]
+def test_labels_of_objects_at_one_place_stay_readable() -> None:
+    point = ((0.0, 0.0), (0.0, 0.0))
+    items = [track(identity, 384, 288, covariance=point) for identity in range(8881, 8885)]
 
     def ink(items: list[Track]) -> dict[int, int]:
         drawn = Overlay(PLAIN).draw(grey(size=(768, 576)), Snapshot(0, 0.0, tuple(items)))
@@ -145,7 +145,8 @@ def test_labels_of_close_objects_stay_readable() -> None:
 
     together = ink(items)
     for item in items:
-        assert together[item.id] > 0.6 * ink([item])[item.id]
+        # All of the label, but perhaps not the dot: that is hidden below the other dots.
+        assert together[item.id] > 0.85 * ink([item])[item.id]
 
 
 def test_labels_stay_inside_the_picture() -> None:
