@@ -413,6 +413,8 @@ def _label_places(
         (x - width / 2, below),
         (right - width / 2, above + height / 2),
         (left + width / 2, above + height / 2),
+        (x - width / 2, above - height),
+        (x - width / 2, below + height),
     )
     for corner_left, corner_top in corners:
         yield _Box(round(corner_left), round(corner_top), width, height).inside(*size)
