@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +18,7 @@ from typing import Any
 import pytest
 
 import tracker
-from tracker.cli import main
+from tracker.cli import main, progress
 
 RESULTS = {"tracks.csv", "mot.txt", "overlay.mp4", "run.json"}
 
@@ -52,9 +54,8 @@ def whole(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = call("run", clip, "--out", out)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert done.stdout.startswith("60 frames, 2 objects, ")
-    assert done.stdout.endswith(f"results in {out}\n")
-    assert done.stdout.count("\n") == 1
+    said = rf"60 frames in \d+\.\d s, 2 objects, results in {re.escape(str(out))}\n"
+    assert re.fullmatch(said, done.stdout)
     return out
 
 
@@ -218,7 +219,7 @@ def test_ctrl_c_leaves_whole_results(
     assert content["state"] == "interrupted"
     frames = content["counts"]["frames"]
     assert 0 < frames < 3000
-    assert stdout.startswith(f"{frames} frames, ")
+    assert stdout.startswith(f"{frames} frames in ")
     assert content["counts"]["rows"] == len(rows(out))
     assert max(int(row["frame"]) for row in rows(out)) < frames
 
@@ -244,6 +245,43 @@ def test_show_without_a_display_says_so_and_goes_on(
     assert done.returncode == 0
     assert "no display" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_elsewhere_plain_lines_tell_the_progress(
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    assert main(["run", str(clip), "--no-video", "--out", str(tmp_path), "--max-frames", "9"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    line = r"frame (\d) of 9, \d objects, \d+\.\d frames/s, \d+ s left"
+    assert [int(re.fullmatch(line, said)[1]) for said in lines] == list(range(2, 10))
+
+
+def test_a_terminal_gets_a_bar_and_a_last_line(clip: Path, tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty", reason="no pseudo-terminals on this system")
+    terminal, end = pty.openpty()
+    running = subprocess.Popen(
+        command("run", clip, "--no-video", "--out", tmp_path / "out"),
+        stdout=subprocess.PIPE,
+        stderr=end,
+        text=True,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    )
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.close(terminal)
+    stdout, _ = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert b"2 objects" in shown
+    assert b"frames/s" in shown
+    assert b"left" in shown
+    assert stdout.count("\n") == 1
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,10 +23,30 @@ def watching(max_frames: int | None) -> Iterator[Watch]:
         yield watch
 
 
-def _total(facts: SourceFacts, max_frames: int | None) -> int | None:
-    """Return how many frames there will be at most, where anything limits them."""
-    limits = [limit for limit in (facts.claimed_frames, max_frames) if limit]
-    return min(limits, default=None)
+class _Pace:
+    """Counts frames, and how many of them come in a second once the first has come."""
+
+    def __init__(self, max_frames: int | None) -> None:
+        self.frames = 0
+        self._max_frames = max_frames
+        self._begin = 0.0
+
+    def count(self) -> None:
+        """Count one frame."""
+        if self.frames == 0:
+            self._begin = time.monotonic()
+        self.frames += 1
+
+    @property
+    def rate(self) -> float:
+        """Frames per second, 0 before the second frame."""
+        passed = time.monotonic() - self._begin
+        return (self.frames - 1) / passed if self.frames > 1 and passed > 0 else 0.0
+
+    def total(self, facts: SourceFacts) -> int | None:
+        """Return how many frames there will be at most, where anything limits them."""
+        limits = [limit for limit in (facts.claimed_frames, self._max_frames) if limit]
+        return min(limits, default=None)
 
 
 @contextmanager
@@ -34,26 +54,26 @@ def _bar(max_frames: int | None) -> Iterator[Watch]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    pace = _Pace(max_frames)
     progress = Progress(
         BarColumn(),
-        TextColumn("frame {task.completed}"),
-        TextColumn("{task.fields[objects]} objects"),
-        TextColumn("{task.fields[rate]:.0f} frames/s"),
+        TextColumn("frame {task.completed}, {task.fields[objects]} objects"),
+        TextColumn("{task.fields[rate]:.0f} frames/s,"),
         TimeRemainingColumn(),
+        TextColumn("left"),
         console=Console(stderr=True),
         transient=True,
     )
     task = progress.add_task("", total=None, objects=0, rate=0.0)
-    begin = time.monotonic()
 
     def watch(snapshot: Snapshot, facts: SourceFacts) -> None:
-        rate = facts.decoded_frames / (time.monotonic() - begin)
+        pace.count()
         progress.update(
             task,
-            advance=1,
-            total=_total(facts, max_frames),
+            completed=pace.frames,
+            total=pace.total(facts),
             objects=len(snapshot.tracks),
-            rate=rate,
+            rate=pace.rate,
         )
 
     with progress:
@@ -62,22 +82,21 @@ def _bar(max_frames: int | None) -> Iterator[Watch]:
 
 @contextmanager
 def _lines(max_frames: int | None) -> Iterator[Watch]:
-    begin = last = time.monotonic()
-    frames = 0
+    pace = _Pace(max_frames)
+    last = time.monotonic()
 
     def watch(snapshot: Snapshot, facts: SourceFacts) -> None:
-        nonlocal frames, last
-        frames += 1
+        nonlocal last
+        pace.count()
         now = time.monotonic()
-        if now - last < _SECONDS_BETWEEN_LINES:
+        if now - last < _SECONDS_BETWEEN_LINES or pace.rate == 0:
             return
         last = now
-        rate = frames / (now - begin)
-        total = _total(facts, max_frames)
-        place = f"frame {frames}" if total is None else f"frame {frames} of {total}"
-        line = f"{place}, {len(snapshot.tracks)} objects, {rate:.1f} frames/s"
+        total = pace.total(facts)
+        place = f"frame {pace.frames}" if total is None else f"frame {pace.frames} of {total}"
+        line = f"{place}, {len(snapshot.tracks)} objects, {pace.rate:.1f} frames/s"
         if total is not None:
-            line += f", {max(total - frames, 0) / rate:.0f} s left"
+            line += f", {max(total - pace.frames, 0) / pace.rate:.0f} s left"
         print(line, file=sys.stderr, flush=True)
 
     yield watch

@@ -86,10 +86,12 @@ def command(
     begin = time.monotonic()
     with watching(max_frames) as watch:
         outcome = run(job, watch=watch)
-    rate = outcome.frames / (time.monotonic() - begin)
-    print(
-        f"{outcome.frames} frames, {outcome.objects} objects, {rate:.1f} frames/s, results in {out}"
-    )
+    elapsed = time.monotonic() - begin
+    if outcome.frames:
+        print(
+            f"{outcome.frames} frames in {elapsed:.1f} s, {outcome.objects} objects, "
+            f"results in {out}"
+        )
     if outcome.interrupted:
         return Exit.INTERRUPTED
     if outcome.verdict in (Verdict.DAMAGED, Verdict.CUT_SHORT):
