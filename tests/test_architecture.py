@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import doctest
+import importlib
 import re
 import shlex
 import subprocess
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tracker
@@ -69,6 +72,14 @@ def modules() -> dict[str, ast.Module]:
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         found[name.removesuffix(".__init__")] = ast.parse(path.read_text(encoding="utf-8"))
     return found
+
+
+def text_of(module: str) -> str:
+    return "\n".join(
+        ast.get_docstring(node) or ""
+        for node in ast.walk(modules()[module])
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+    )
 
 
 def imports(module: str) -> Iterator[str]:
@@ -268,6 +279,24 @@ def test_architecture_describes_every_room() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rooms = {room_of(module) for module in modules()} - {"__init__", "__main__"}
     assert {room for room in rooms if not re.search(rf"`{room}(/|\.py|`)", text)} == set()
+
+
+def test_the_python_of_the_readme_runs(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    square = np.argwhere(np.ones((12, 12))).astype(float)
+    names = {"stream": [(i / 25, square + 2 * i) for i in range(10)]}
+    assert blocks
+    for block in blocks:
+        exec(block.replace('"people.mp4"', repr(str(clip))), dict(names))
+        assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("module", [name for name in modules() if ">>>" in text_of(name)])
+def test_the_examples_in_docstrings_say_what_happens(module: str) -> None:
+    result = doctest.testmod(importlib.import_module(module))
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 def test_the_readme_has_the_two_commands() -> None:
