@@ -26,7 +26,7 @@ class ShadowTest:
     """
 
     darkest: float = 0.55
-    brightest: float = 1.0
+    brightest: float = 1.2
     chromaticity: float = 0.025
 
     def __call__(
