@@ -296,3 +296,11 @@ def test_settings_prints_what_a_run_takes(
     assert main(["settings"]) == 0
     file.write_text(capsys.readouterr().out)
     assert tracker.load_config(file) == tracker.Config()
+
+
+@pytest.mark.clips
+def test_a_clip_that_crashes_its_decoder_leaves_whole_results(data: Path, tmp_path: Path) -> None:
+    done = call("run", data / "robustness" / "demo_rawvideo_48x48.avi", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert files(tmp_path) == RESULTS
+    assert record(tmp_path)["counts"]["frames"] == 51
