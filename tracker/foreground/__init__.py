@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.config import ForegroundOptions
+from tracker.errors import ConfigError
 from tracker.foreground.base import Footprint, ForegroundModel
-from tracker.foreground.detector import Detector, clean
-from tracker.foreground.gaussian import GaussianBackground, Sensitivity
+from tracker.foreground.detector import Background, Detector, clean
+from tracker.foreground.gaussian import GaussianBackground, RunningBackground, Sensitivity
 from tracker.foreground.grid import Grid
+from tracker.foreground.models import OpenCVBackground, ThresholdBackground
+from tracker.foreground.occluders import find_occluders
 from tracker.foreground.shadow import ShadowTest, is_grey
-from tracker.foreground.survey import Patch, background_statistics, find_patches, typical_area
+from tracker.foreground.survey import (
+    Patch,
+    background_statistics,
+    find_patches,
+    typical_area,
+    typical_contrast,
+)
 from tracker.types import Image, Scene
 
 __all__ = ["Footprint", "ForegroundModel", "make_foreground"]
@@ -23,6 +33,9 @@ CELLS_PER_OBJECT = 350
 
 SHORTEST_SIDE = 160
 """Cells along the shorter side of the picture that the chosen scale keeps at least."""
+
+OBJECT_CONTRAST = 0.4
+"""Share of a typical object's contrast that a cell of an arena without colour must have."""
 
 SURVEY_SIDE = 288
 """Cells along the shorter side of the picture when the samples are looked at first."""
@@ -52,47 +65,109 @@ def make_foreground(
     ConfigError
         The region cannot be used.
     """
+    name = options.model
+    if name == "auto":
+        name = "running" if live or not samples else "median"
+    if name == "median" and not samples:
+        raise ConfigError(
+            "foreground.model is 'median' but the source gives no frames beforehand; use 'running'."
+        )
     coarse = Grid.scaled(size, options.scale or 1 / max(1, min(size) // SURVEY_SIDE))
+    if name != "median":
+        return _unsurveyed(name, options, coarse)
     images = np.stack([coarse.shrink(image) for image in samples])
-    background, patches, shadow = _survey(images, coarse, options)
-    area = typical_area(patches)
-    if options.scale or area is None:
-        grid = coarse
-    else:
+    survey = _survey(images, coarse, options)
+    area = typical_area(survey.patches)
+    grid = coarse
+    if not options.scale and area is not None:
         divisor = int(np.sqrt(area / CELLS_PER_OBJECT))
         divisor = min(max(1, divisor), max(1, min(size) // SHORTEST_SIDE))
         grid = Grid.scaled(size, 1 / divisor)
         if grid != coarse:
             images = np.stack([grid.shrink(image) for image in samples])
-            background, patches, shadow = _survey(images, grid, options)
+            survey = _survey(images, grid, options)
+    occluders = None
+    if area is not None:
+        occluders = find_occluders(survey.masks, area / grid.cell_area)
+    scene = Scene(
+        size=size,
+        blobs=tuple(patch.blob for patch in survey.patches),
+        occluders=occluders,
+        step=float(np.sqrt(grid.cell_area)),
+    )
+    return Detector(
+        survey.background,
+        grid,
+        grid.region(options),
+        shadow=survey.shadow,
+        flood_share=options.flood_share,
+        scene=scene,
+    )
+
+
+def _unsurveyed(name: str, options: ForegroundOptions, grid: Grid) -> Detector:
+    """Make a model that has seen nothing yet."""
+    background: Background
+    shadow = None
+    if name == "running":
+        background = RunningBackground(
+            Sensitivity(options.threshold), learning_seconds=options.learning_seconds
+        )
+        shadow = ShadowTest() if options.shadows else None
+    elif name == "threshold":
+        background = ThresholdBackground(options.polarity, adaptive=options.adaptive)
+    else:
+        background = OpenCVBackground("mog2" if name == "mog2" else "knn")
     return Detector(
         background,
         grid,
         grid.region(options),
         shadow=shadow,
         flood_share=options.flood_share,
-        scene=Scene(size=size, blobs=tuple(patch.blob for patch in patches)),
+        scene=Scene(size=grid.picture, step=float(np.sqrt(grid.cell_area))),
     )
 
 
-def _survey(
-    images: NDArray[np.uint8], grid: Grid, options: ForegroundOptions
-) -> tuple[GaussianBackground, list[Patch], ShadowTest | None]:
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    background: GaussianBackground
+    patches: list[Patch]
+    masks: NDArray[np.uint8]
+    shadow: ShadowTest | None
+
+
+def _survey(images: NDArray[np.uint8], grid: Grid, options: ForegroundOptions) -> _Survey:
     """Learn the background of `images` and find the objects in front of it."""
     statistics = background_statistics(images)
-    background = GaussianBackground(
-        statistics.mean, statistics.noise, Sensitivity(options.threshold)
-    )
-    shadow = ShadowTest() if options.shadows and not is_grey(images) else None
+    grey = is_grey(images)
+    shadow = ShadowTest() if options.shadows and not grey else None
     region = grid.region(options)
-    patches = [
-        patch
-        for image in images
-        for patch in find_patches(
-            clean(background.foreground(image) & region, image, background, shadow),
-            image,
-            background.reference,
-            grid,
+    sensitivity = Sensitivity(options.threshold)
+    for again in (grey, False):
+        background = GaussianBackground(
+            statistics.mean,
+            statistics.noise,
+            sensitivity,
+            learning_seconds=options.learning_seconds,
         )
-    ]
-    return background, patches, shadow
+        reference = background.reference
+        masks = np.stack(
+            [clean(background.foreground(i) & region, i, background, shadow) for i in images]
+        )
+        patches = [
+            patch
+            for mask, image in zip(masks, images, strict=True)
+            for patch in find_patches(mask, image, reference, grid)
+        ]
+        contrast = typical_contrast(patches)
+        if not again or contrast is None:
+            break
+        # Arenas without colour: what differs less than half as much as the objects is not one.
+        sensitivity = Sensitivity(
+            options.threshold, max(sensitivity.contrast, OBJECT_CONTRAST * contrast)
+        )
+    # The survey moved the background through the light of every sample; start anew from most.
+    background = GaussianBackground(
+        statistics.mean, statistics.noise, sensitivity, learning_seconds=options.learning_seconds
+    )
+    return _Survey(background, patches, masks, shadow)

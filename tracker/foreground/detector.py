@@ -24,10 +24,13 @@ class Background(Protocol):
     def appearance(self, cells: NDArray[np.intp]) -> tuple[FloatPixels, NDArray[np.float32]]:
         """Return colour, shape (n, 3), and noise, shape (n,), of the background at `cells`."""
 
-    def learn(self, image: Image, time: float, foreground: Mask, protect: Footprint | None) -> None:
-        """Take what `image`, seen at `time` in seconds, teaches of the background."""
+    def due(self, time: float) -> bool:
+        """Tell whether the model wants to learn at `time`, in seconds."""
 
-    def relight(self, image: Image, time: float, protect: Footprint | None) -> None:
+    def learn(self, image: Image, time: float, foreground: Mask, protected: Mask) -> None:
+        """Take what `image` teaches of the background, but nothing where it is `protected`."""
+
+    def relight(self, image: Image, protected: Mask) -> None:
         """Follow a light that was switched: `image` is foreground for the most part."""
 
 
@@ -71,11 +74,11 @@ class Detector:
         """Return the foreground of `frame`; do not learn where `protect` has an object."""
         image = self.grid.shrink(frame.image)
         changed = self._changed(image)
-        flood = cv2.countNonZero(changed) > self.flood_cells
+        flood = bool(cv2.countNonZero(changed) > self.flood_cells)
         if flood:
-            self.background.relight(image, frame.time, protect)
-            changed = self._changed(image)
-        self.background.learn(image, frame.time, changed, protect)
+            self.background.relight(image, self.grid.footprint(protect))
+        elif self.background.due(frame.time):
+            self.background.learn(image, frame.time, changed, self.grid.footprint(protect))
         cells = np.flatnonzero(clean(changed, image, self.background, self.shadow))
         return Points(
             self.grid.coordinates(cells),

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.foreground.base import Footprint
 from tracker.foreground.grid import Mask
+from tracker.foreground.light import gain, local_gain
 from tracker.types import Image
 
 NOISE_FLOOR = 1.5
@@ -22,6 +22,18 @@ NOISE_FLOOR = 1.5
 
 EDGE_SHIFT = 0.35
 """Shift of the picture that is put down to noise, cells."""
+
+FIRST_NOISE = 4.0
+"""Noise that is assumed before anything was measured, grey levels."""
+
+STILL_SECONDS = 1.0
+"""Time without change after which foreground may be the ghost of something that left."""
+
+GHOST_EDGE = 1.5
+"""Ratio of the background's edge to the picture's, along its outline, that tells a ghost."""
+
+SMALLEST_GHOST = 12
+"""Cells."""
 
 CONTRAST_FLOOR = 9.0
 """Smallest difference of a channel that makes foreground, grey levels."""
@@ -54,11 +66,27 @@ class GaussianBackground:
         Shape (height, width), standard deviation of a channel, grey levels.
     sensitivity
         What makes a cell foreground.
+    learning_seconds
+        Time in which a lasting change becomes background.
+    adaptive_noise
+        Whether the noise is learned as well (it is known where a file was surveyed).
     """
 
     def __init__(
-        self, mean: NDArray[np.float32], noise: NDArray[np.float32], sensitivity: Sensitivity
+        self,
+        mean: NDArray[np.float32],
+        noise: NDArray[np.float32],
+        sensitivity: Sensitivity,
+        *,
+        learning_seconds: float,
+        adaptive_noise: bool = False,
     ) -> None:
+        self.learning_seconds = learning_seconds
+        self.adaptive_noise = adaptive_noise
+        self.frames = 0
+        self.learned: float | None = None
+        self.last: Image | None = None
+        self.still = np.zeros(mean.shape[:2], np.float32)
         self.mean = np.ascontiguousarray(mean, np.float32)
         self.noise = np.maximum(noise, NOISE_FLOOR).astype(np.float32)
         self.sensitivity = sensitivity
@@ -76,7 +104,11 @@ class GaussianBackground:
         ).astype(np.uint8)
 
     def foreground(self, image: Image) -> Mask:
-        """Return the cells of `image` that differ from the background."""
+        """Return the cells of `image` that differ from the background, in its light."""
+        change = gain(image, self.reference)
+        if (change != 1.0).any():
+            self.mean = np.minimum((self.mean + 1.0) * change - 1.0, 255.0)
+            self.refresh()
         blue, green, red = cv2.split(cv2.absdiff(image, self.reference))
         largest = cv2.max(cv2.max(blue, green), red)
         mask: Mask = np.asarray(cv2.compare(largest, self.quick_limit, cv2.CMP_GT), np.uint8)
@@ -93,11 +125,120 @@ class GaussianBackground:
         """Return colour, shape (n, 3), and noise, shape (n,), of the background at `cells`."""
         return self.mean.reshape(-1, 3)[cells], self.noise.ravel()[cells]
 
-    def learn(self, image: Image, time: float, foreground: Mask, protect: Footprint | None) -> None:
-        """Take what `image`, seen at `time` in seconds, teaches of the background."""
+    def due(self, time: float) -> bool:
+        """Tell whether there is something to learn at `time`, s: a twentieth of the whole is."""
+        return self.learned is None or time - self.learned >= self.learning_seconds / 20
 
-    def relight(self, image: Image, time: float, protect: Footprint | None) -> None:
+    def learn(self, image: Image, time: float, foreground: Mask, protected: Mask) -> None:
+        """Take what `image`, seen at `time` in seconds, teaches of the background.
+
+        Cells that show the background are followed slowly. Foreground that has not changed for
+        long becomes background, but not where it is `protected`: a tracked object may stand still
+        as long as it likes. The ghost of something that was there and left becomes background at
+        once: its outline is an edge of the background and not of the picture.
+        """
+        elapsed = 0.0 if self.learned is None else time - self.learned
+        self.learned = time
+        self.frames += 1
+        rate = max(1.0 - float(np.exp(-elapsed / self.learning_seconds)), 1.0 / self.frames)
+        if not self.adaptive_noise:
+            rate = 1.0 - float(np.exp(-elapsed / self.learning_seconds))
+        background = cv2.bitwise_not(cv2.bitwise_or(foreground, protected))
+        if self.adaptive_noise:
+            difference = cv2.absdiff(image, self.reference).astype(np.float32)
+            variance = self.noise**2
+            squared = np.mean(np.minimum(difference, 4 * self.noise[:, :, None]) ** 2, axis=-1)
+            cv2.accumulateWeighted(squared, variance, rate, mask=background)
+            self.noise = np.maximum(np.sqrt(variance), NOISE_FLOOR)
+        cv2.accumulateWeighted(image, self.mean, rate, mask=background)
+        if self.last is not None:
+            moved = cv2.absdiff(image, self.last).max(axis=2) > self.quick_limit
+            self.still = np.where((foreground > 0) & ~moved, self.still + elapsed, 0.0)
+            absorbed = (self.still > self.learning_seconds) & (protected == 0)
+            absorbed |= self._ghosts(image)
+            self.mean[absorbed] = image[absorbed]
+            self.still[absorbed] = 0.0
+        self.last = image.copy()
+        self.refresh()
+
+    def _ghosts(self, image: Image) -> NDArray[np.bool_]:
+        """Return the cells of still patches whose outline is an edge of the background alone."""
+        ghosts = np.zeros(self.still.shape, bool)
+        still = (self.still >= STILL_SECONDS).astype(np.uint8)
+        if np.count_nonzero(still) < SMALLEST_GHOST:
+            return ghosts
+        old, new = edge_strength(self.mean), edge_strength(image.astype(np.float32))
+        count, labels, boxes, _ = cv2.connectedComponentsWithStats(still, connectivity=8)
+        kernel = np.ones((3, 3), np.uint8)
+        for label in range(1, count):
+            left, top, wide, high, cells = (int(number) for number in boxes[label])
+            if cells < SMALLEST_GHOST:
+                continue
+            window = np.s_[max(top - 1, 0) : top + high + 1, max(left - 1, 0) : left + wide + 1]
+            inside = (labels[window] == label).astype(np.uint8)
+            rim = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, kernel) > 0
+            if old[window][rim].mean() > GHOST_EDGE * new[window][rim].mean() + 1.0:
+                ghosts[window] |= inside > 0
+        return ghosts
+
+    def relight(self, image: Image, protected: Mask) -> None:
         """Follow a light that was switched: `image` is foreground for the most part."""
+        self.mean = np.minimum(self.mean * local_gain(image, self.mean, protected), 255.0)
+        cv2.accumulateWeighted(image, self.mean, 0.5, mask=cv2.bitwise_not(protected))
+        self.refresh()
+
+
+class RunningBackground:
+    """Learns mean and noise as it goes, from the first frame on; for live sources.
+
+    Parameters
+    ----------
+    sensitivity
+        What makes a cell foreground.
+    learning_seconds
+        Time in which a lasting change becomes background.
+    """
+
+    def __init__(self, sensitivity: Sensitivity, *, learning_seconds: float) -> None:
+        self.sensitivity = sensitivity
+        self.learning_seconds = learning_seconds
+        self.model: GaussianBackground | None = None
+
+    def _started(self, image: Image) -> GaussianBackground:
+        if self.model is None:
+            noise = np.full(image.shape[:2], FIRST_NOISE, np.float32)
+            self.model = GaussianBackground(
+                image.astype(np.float32),
+                noise,
+                self.sensitivity,
+                learning_seconds=self.learning_seconds,
+                adaptive_noise=True,
+            )
+        return self.model
+
+    def foreground(self, image: Image) -> Mask:
+        """Return the cells of `image` that differ from the background."""
+        return self._started(image).foreground(image)
+
+    def appearance(
+        self, cells: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return colour, shape (n, 3), and noise, shape (n,), of the background at `cells`."""
+        if self.model is None:
+            raise RuntimeError("The model has seen no frame yet; call foreground() first.")
+        return self.model.appearance(cells)
+
+    def due(self, time: float) -> bool:
+        """Tell whether there is something to learn at `time`, s."""
+        return self.model is not None and self.model.due(time)
+
+    def learn(self, image: Image, time: float, foreground: Mask, protected: Mask) -> None:
+        """See `GaussianBackground.learn`."""
+        self._started(image).learn(image, time, foreground, protected)
+
+    def relight(self, image: Image, protected: Mask) -> None:
+        """See `GaussianBackground.relight`."""
+        self._started(image).relight(image, protected)
 
 
 def edge_strength(mean: NDArray[np.float32]) -> NDArray[np.float32]:

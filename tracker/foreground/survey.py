@@ -1,4 +1,4 @@
-"""What frames sampled over a whole file tell: background, noise, object sizes, occluders."""
+"""What frames sampled over a whole file tell: background, noise, sizes of objects."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.foreground.grid import Grid, Mask
+from tracker.foreground.light import gain, local_gain
 from tracker.types import Blob, Image
 
 NOISE_QUANTILE = 0.4
@@ -17,12 +18,6 @@ NOISE_QUANTILE = 0.4
 
 NOISE_QUANTILE_OF_GAUSSIAN = 0.5244
 """The same quantile of |x| for a standard normal x."""
-
-ONE_SIDED = 0.9
-"""Share of the foreground on one side of the background that tells the polarity of a scene."""
-
-BRIGHT_QUANTILE = 0.8
-"""Quantile that stands for the background where all objects are darker than it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,43 +36,40 @@ class Statistics:
     noise: NDArray[np.float32]
 
 
-def background_statistics(images: NDArray[np.uint8], quantile: float = 0.5) -> Statistics:
-    """Return the per-pixel background of `images`, shape (count, height, width, 3).
+def background_statistics(images: NDArray[np.uint8]) -> Statistics:
+    """Return the per-pixel median and noise of `images`, shape (count, height, width, 3).
 
-    Parameters
-    ----------
-    images
-        Sampled frames on the raster.
-    quantile
-        0.5 takes the median; another one suits scenes whose objects are all darker (or all
-        brighter) than the background and stand in one place most of the time. The noise's share
-        in that quantile is taken out again by averaging the samples near it.
+    Where the light differs among the samples, each is first brought to the light of most.
     """
-    count, height, width, _ = images.shape
-    mean = np.empty((height, width, 3), np.float32)
-    noise = np.empty((height, width), np.float32)
-    rank = min(count - 1, max(0, int(quantile * count)))
-    noise_rank = int(NOISE_QUANTILE * count)
-    band = max(1, 2_000_000 // (count * width * 3))
-    for top in range(0, height, band):
-        rows = np.ascontiguousarray(images[:, top : top + band])
-        if quantile == 0.5:
-            centre = np.median(rows, axis=0).astype(np.float32)
-        else:
-            centre = np.partition(rows, rank, axis=0)[rank].astype(np.float32)
-        distance = np.abs(rows - centre)
-        if quantile != 0.5:
-            near = distance <= 3.0 * np.maximum(
-                np.partition(distance, noise_rank // 2, axis=0)[noise_rank // 2], 2.0
-            )
-            centre = (rows * near).sum(axis=0, dtype=np.float32) / near.sum(axis=0)
-            distance = np.abs(rows - centre)
-        spread = np.partition(distance, noise_rank, axis=0)[noise_rank]
-        mean[top : top + band] = centre
-        noise[top : top + band] = np.sqrt(np.mean(spread**2, axis=-1))
-    noise /= NOISE_QUANTILE_OF_GAUSSIAN
+    count = len(images)
+    middle = rank_filter(images, count // 2)
+    if any((gain(image, middle) != 1.0).any() for image in images):
+        light = middle.astype(np.float32)
+        images = np.stack(
+            [np.clip(image / local_gain(image, light), 0, 255).astype(np.uint8) for image in images]
+        )
+        middle = rank_filter(images, count // 2)
+    distance = np.stack([cv2.absdiff(image, middle) for image in images])
+    spread = rank_filter(distance, int(NOISE_QUANTILE * count)).astype(np.float32)
+    # A level stands for the interval up to the next one.
+    noise = np.sqrt(np.mean((spread + 0.5) ** 2, axis=-1)) / NOISE_QUANTILE_OF_GAUSSIAN
     noise = np.asarray(cv2.blur(noise, (5, 5)), np.float32)
-    return Statistics(mean, np.maximum(noise, np.median(noise)))
+    return Statistics(middle.astype(np.float32), np.maximum(noise, np.median(noise)))
+
+
+def rank_filter(images: NDArray[np.uint8], rank: int) -> Image:
+    """Return the value of the given rank (from 0) at each pixel, over the first axis.
+
+    Bisection of the 256 levels, bit by bit: eight passes of comparisons over whole pictures.
+    """
+    level = np.zeros(images.shape[1:], np.uint8)
+    for bit in (128, 64, 32, 16, 8, 4, 2, 1):
+        candidate = level | np.uint8(bit)
+        below = np.zeros(level.shape, np.uint16)
+        for image in images:
+            below += image < candidate
+        level = np.where(below <= rank, candidate, level)
+    return level
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +82,10 @@ class Patch:
         Its moments.
     contrast
         Median difference of its most different channel to the background, grey levels.
-    darker
-        Share of its cells that are darker than the background.
     """
 
     blob: Blob
     contrast: float
-    darker: float
 
 
 def find_patches(
@@ -124,7 +113,6 @@ def find_patches(
             Patch(
                 Blob(mean, covariance, cells * grid.cell_area, border),
                 contrast=float(np.median(np.abs(signed).max(axis=1))),
-                darker=float(np.mean(signed.sum(axis=1) < 0)),
             )
         )
     return patches
@@ -142,3 +130,13 @@ def typical_area(patches: Sequence[Patch]) -> float | None:
         return None
     share = np.cumsum(areas)
     return float(areas[np.searchsorted(share, 0.4 * share[-1])])
+
+
+def typical_contrast(patches: Sequence[Patch]) -> float | None:
+    """Return the area-weighted median contrast, grey levels, or None where nothing was seen."""
+    if not patches:
+        return None
+    contrast = np.array([patch.contrast for patch in patches])
+    order = np.argsort(contrast)
+    share = np.cumsum(np.array([patch.blob.area for patch in patches])[order])
+    return float(contrast[order][np.searchsorted(share, 0.5 * share[-1])])

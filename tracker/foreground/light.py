@@ -1,0 +1,54 @@
+"""Changes of light: how much brighter or darker a picture is than the background."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.foreground.grid import Mask
+from tracker.types import Image
+
+LOOKED_AT = 6000
+"""Cells that the gain of the whole picture is read from."""
+
+DARKEST = 12.0
+"""Background level under which a ratio says nothing, grey levels."""
+
+STEADY = 0.015
+"""Relative change of the gain that is not worth following."""
+
+NEIGHBOURHOOD = 6
+"""The picture's shorter side is this many neighbourhoods wide: a lamp lights places unevenly."""
+
+
+def gain(image: Image, reference: Image) -> NDArray[np.float32]:
+    """Return the ratio of `image` to `reference` for each channel, shape (3,).
+
+    The median over the picture: objects are the minority. 1 where the light is steady.
+    """
+    stride = max(1, int(np.sqrt(image.shape[0] * image.shape[1] / LOOKED_AT)))
+    new = image[::stride, ::stride].reshape(-1, 3).astype(np.float32)
+    old = reference[::stride, ::stride].reshape(-1, 3).astype(np.float32)
+    lit = old.min(axis=1) >= DARKEST
+    if np.count_nonzero(lit) < LOOKED_AT // 20:
+        return np.ones(3, np.float32)
+    ratio = np.median((new[lit] + 1.0) / (old[lit] + 1.0), axis=0)
+    steady = bool(np.abs(np.log(ratio)).max() < STEADY)
+    return np.ones(3, np.float32) if steady else ratio.astype(np.float32)
+
+
+def local_gain(
+    image: Image, reference: NDArray[np.float32], protected: Mask | None = None
+) -> NDArray[np.float32]:
+    """Return the ratio of `image` to `reference` around each cell, shape (height, width, 3).
+
+    What is `protected` (255) is left out and gets the ratio of its surroundings.
+    """
+    side = 2 * (min(image.shape[:2]) // (2 * NEIGHBOURHOOD)) + 1
+    use = np.ones(image.shape[:2], np.float32)
+    if protected is not None:
+        use[protected > 0] = 1e-3
+    new = cv2.blur((image.astype(np.float32) + 1.0) * use[:, :, None], (side, side))
+    old = cv2.blur((reference + 1.0) * use[:, :, None], (side, side))
+    return np.asarray(new / old, np.float32)
