@@ -1,8 +1,8 @@
 """Gaussian mixtures: one E-step, one M-step.
 
-Letters, as in the equations: points x_i, i = 1..N; components k = 1..K with weight π_k, mean μ_k and
-covariance Σ_k; responsibilities r_ik. Arrays over components and points are laid out [K, N], so that
-sums over points run along the long contiguous axis.
+Letters, as in the equations: points x_i, i = 1..N; components k = 1..K with weight π_k, mean μ_k
+and covariance Σ_k; responsibilities r_ik. Arrays over components and points are laid out [K, N], so
+that sums over points run along the long contiguous axis.
 """
 
 from __future__ import annotations
@@ -184,7 +184,8 @@ class Coverage:
         # third of that, a covered side weighs as much as one that ends in background.
         outline = 1.0 - (np.pi * self.softness) ** 2 / 3
         exponent = (np.sqrt(distances) * 0.5 - outline) / self.softness
-        return 1.0 / (1.0 + np.exp(np.minimum(exponent, -_LOWEST_EXPONENT)))  # type: ignore[no-any-return]
+        a: Array = 1.0 / (1.0 + np.exp(np.minimum(exponent, -_LOWEST_EXPONENT)))
+        return a
 
     def responsibilities(self, distances: Array, mixture: Mixture) -> tuple[Array, Array]:
         """Give each point to every object that covers it: Σ_k r_ik may exceed 1."""
@@ -213,7 +214,8 @@ def squared_distances(points: Array, mixture: Mixture) -> Array:
     lower = np.linalg.inv(np.linalg.cholesky(mixture.covariances))
     offsets = np.einsum("kij,kj->ki", lower, mixture.means)
     whitened = lower @ points.T - offsets[:, :, None]
-    return np.einsum("kin,kin->kn", whitened, whitened)
+    distances: Array = np.einsum("kin,kin->kn", whitened, whitened)
+    return distances
 
 
 def collect(points: Array, r: Array, log_likelihood: float = 0.0, total: float = 0.0) -> Stats:
@@ -293,7 +295,7 @@ def m_step(stats: Stats, prior: Prior | None = None) -> Mixture:
     counted = prior.tempering(stats.mass) * stats.mass
     information = counted[:, None, None] * np.linalg.inv(prior.covariances)
     pull = prior.precisions @ prior.means[:, :, None] + information @ stats.mean[:, :, None]
-    means = np.linalg.solve(prior.precisions + information, pull)[:, :, 0]
+    means = np.linalg.solve(prior.precisions + information, pull)[:, :, 0].astype(np.float64)
     if np.isinf(prior.strength):
         return Mixture(weights, means, prior.covariances)
     apart = stats.mean - means

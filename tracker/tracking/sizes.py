@@ -1,7 +1,8 @@
 """How large objects are in this scene, learned from patches that hold a single object.
 
-The length of an object, s = √area, is linear in the image row (perspective); its shape at unit area
-is either fixed (upright things: people) or given by two eigenvalues with any heading (animals, cars).
+The length of an object, s = √area, is linear in the image row (perspective); its shape at unit
+area is either fixed (upright things: people) or given by two eigenvalues with any heading (animals,
+cars).
 """
 
 from __future__ import annotations
@@ -122,7 +123,8 @@ class SizeModel:
 
     def largest(self, means: Array) -> Array:
         """Return the area above which a patch is hardly a single object, shape (k,), px²."""
-        return self.areas(means) * np.exp(2 * self.spread)
+        areas: Array = self.areas(means) * np.exp(2 * self.spread)
+        return areas
 
 
 def fit_sizes(patches: Patches) -> SizeModel | None:

@@ -80,12 +80,14 @@ class Objects:
     @property
     def lengths(self) -> Array:
         """Shape (k,), the geometric mean of the standard deviations of the extent, px."""
-        return np.linalg.det(self.extents) ** 0.25
+        lengths: Array = np.linalg.det(self.extents) ** 0.25
+        return lengths
 
     @property
     def areas(self) -> Array:
         """Shape (k,), area of the outline at two standard deviations, px²."""
-        return 4 * np.pi * np.sqrt(np.linalg.det(self.extents))
+        areas: Array = 4 * np.pi * np.sqrt(np.linalg.det(self.extents))
+        return areas
 
     def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Objects:
         """Return some of the objects."""

@@ -222,13 +222,13 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         * (1 - _DETECTION * (0.2 + 0.8 * ~contact))
         / (1 - objects.existence * _DETECTION * (0.2 + 0.8 * ~contact)),
     )
-    rate = np.where(shaped, _REACH_RATE, 0.0)[:, None]
+    reach_rate = np.where(shaped, _REACH_RATE, 0.0)[:, None]
     refined = replace(
         updated,
         extents=extents,
         mass=mass,
         colors=colors,
-        reach=objects.reach + rate * (reach - objects.reach),
+        reach=objects.reach + reach_rate * (reach - objects.reach),
         seen=np.where(visible, now, objects.seen),
         exposed=np.where(shown, now, objects.exposed),
         hits=objects.hits + shown,
@@ -402,7 +402,7 @@ def _fit_group(
         )
     prior = Prior(
         objects.means,
-        np.linalg.inv(objects.uncertainties[:, :2, :2]),
+        np.linalg.inv(objects.uncertainties[:, :2, :2]).astype(np.float64),
         objects.extents,
         np.inf,
         options.effective_points,
