@@ -53,7 +53,7 @@ class ForegroundOptions:
     )
     shadows: bool = field(default=True, metadata=_about("leave cast shadows out of the foreground"))
     samples: int = field(
-        default=48,
+        default=96,
         metadata=_about("frames sampled over a file for its background", minimum=3, maximum=500),
     )
     learning_seconds: float = field(
@@ -109,7 +109,9 @@ class TrackingOptions:
     )
     softness: float = field(
         default=0.06,
-        metadata=_about("width of an object's rim, relative to its radius", minimum=0.01, maximum=1),
+        metadata=_about(
+            "width of an object's rim, relative to its radius", minimum=0.01, maximum=1
+        ),
     )
     rounds: int = field(
         default=8,
