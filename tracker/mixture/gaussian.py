@@ -233,7 +233,7 @@ def collect(points: Array, r: Array, log_likelihood: float = 0.0, total: float =
     dimensions = points.shape[1]
     origin = points.mean(axis=0) if len(points) else np.zeros(dimensions)
     centred = points - origin
-    products = (centred[:, :, None] * centred[:, None, :]).reshape(len(points), -1)
+    products = (centred[:, :, None] * centred[:, None, :]).reshape(len(points), dimensions**2)
     mass = r.sum(axis=1)
     safe = np.maximum(mass, 1e-300)[:, None]
     mean = (r @ centred) / safe
