@@ -1,22 +1,27 @@
 """Synthetic worlds with exact truth: for tests, documentation, benchmarks and `tracker run demo`.
 
 Two kinds. A `Meeting` is two objects and their common mask as bare point sets, for the mathematics
-alone.
+alone. A `Stage` draws pictures of a place that a fixed camera looks at, with actors who walk, stop,
+meet and hide, and knows exactly where each of them is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from functools import cached_property
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.types import Array, Snapshot
+from tracker.types import Array, Image, Snapshot
 
 MeetingKind: TypeAlias = Literal["full crossing", "partial crossing", "bounce", "stop together"]
 MEETING_KINDS: tuple[MeetingKind, ...] = get_args(MeetingKind)
+
+Floats: TypeAlias = NDArray[np.float32]
+Colour: TypeAlias = tuple[float, float, float]  # BGR, grey levels
 
 # Meetings -----------------------------------------------------------------------------------------
 
@@ -230,3 +235,645 @@ def _direction(angle: float) -> Array:
 
 def _rotation(angle: float) -> Array:
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+# Actors -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A filled ellipse of a figure.
+
+    Parameters
+    ----------
+    x, y
+        Its centre in the figure, whose origin is near its middle, px; y grows downwards.
+    half_width, half_height
+        Semi-axes, px.
+    colour
+        BGR, grey levels.
+    swing
+        How far it swings about its upper end while the actor walks, radians; limbs of opposite
+        sign swing against each other.
+    """
+
+    x: float
+    y: float
+    half_width: float
+    half_height: float
+    colour: Colour
+    swing: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What an actor looks like.
+
+    Parameters
+    ----------
+    parts
+        Painted in this order.
+    raggedness
+        How far the outlines stray from the ellipses, as a share of their radius.
+    upright
+        False where the figure is seen from above: its x axis then points along its heading.
+    stride
+        Way in which its limbs swing once to and fro, px.
+    """
+
+    parts: tuple[Part, ...]
+    raggedness: float = 0.0
+    upright: bool = True
+    stride: float = 40.0
+
+    @property
+    def reach(self) -> float:
+        """Radius of a circle about the origin that holds the figure in every pose, px."""
+        furthest = 0.0
+        for part in self.parts:
+            length = max(part.half_width, part.half_height) * (1 + 3 * self.raggedness)
+            pivot = np.hypot(part.x, part.y - part.half_height) + length if part.swing else 0.0
+            furthest = max(furthest, pivot + length, float(np.hypot(part.x, part.y)) + length)
+        return float(furthest)
+
+
+@dataclass(frozen=True, eq=False)
+class Actor:
+    """A figure on its way.
+
+    Parameters
+    ----------
+    figure
+        What it looks like.
+    path
+        Shape (frames, 2), where the figure's origin is in each frame, px; NaN where it is away.
+    mirrored
+        True where the figure faces left.
+    """
+
+    figure: Figure
+    path: Array
+    mirrored: bool = False
+
+    @cached_property
+    def velocity(self) -> Array:
+        """Shape (frames, 2), px per frame; zero where it is away."""
+        steps = np.diff(self.path, axis=0, append=np.nan)
+        steps = np.where(np.isnan(steps), np.diff(self.path, axis=0, prepend=np.nan), steps)
+        return np.nan_to_num(steps)
+
+    @cached_property
+    def travelled(self) -> Array:
+        """Shape (frames,), way made so far, px."""
+        return np.asarray(np.cumsum(np.hypot(*self.velocity.T)))
+
+
+def route(
+    waypoints: Sequence[tuple[float, float, float]], *, fps: float, frame_count: int
+) -> Array:
+    """Return a smooth path through waypoints (time in seconds, x, y), shape (frame_count, 2).
+
+    Two neighbouring waypoints at one place are a stop. Before the first and after the last the path
+    is NaN.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    knots = np.array(waypoints)
+    times = np.arange(frame_count) / fps
+    path: Array = PchipInterpolator(knots[:, 0], knots[:, 1:], extrapolate=False)(times)
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A round pillar that hides those who pass behind it.
+
+    Parameters
+    ----------
+    x
+        Its axis, px.
+    top, base
+        Rows where it ends and where it stands, px: whoever's feet are above the base is behind.
+    half_width
+        px.
+    colour
+        BGR, grey levels.
+    """
+
+    x: float
+    top: float
+    base: float
+    half_width: float
+    colour: Colour = (96, 112, 104)
+
+
+# The stage ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Where an actor is in one frame.
+
+    Parameters
+    ----------
+    particle
+        Number of the actor, from 1.
+    centre
+        Centroid x, y of its whole silhouette, whether seen or hidden, px.
+    box
+        Left, top, width, height of its whole silhouette, px.
+    visibility
+        Share, 0 to 1, of the silhouette that is seen: inside the picture and not behind anything.
+    """
+
+    particle: int
+    centre: tuple[float, float]
+    box: tuple[float, float, float, float]
+    visibility: float
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A place that a fixed camera looks at, and everyone who comes by.
+
+    Parameters
+    ----------
+    width, height
+        Size of the picture, px.
+    fps
+        Frames per second.
+    frame_count
+        Number of frames.
+    actors
+        Numbered from 1 in this order.
+    posts
+        What hides them.
+    seed
+        Of the place's texture and the camera's noise.
+    noise
+        Standard deviation of the camera's noise, grey levels.
+    drift
+        How far the light strays from its mean during the scene, as a share.
+    shadow
+        Share of the light that a shadow takes away.
+    """
+
+    width: int
+    height: int
+    fps: float
+    frame_count: int
+    actors: tuple[Actor, ...]
+    posts: tuple[Post, ...] = ()
+    seed: int = 0
+    noise: float = 2.0
+    drift: float = 0.02
+    shadow: float = 0.3
+
+    def time(self, index: int) -> float:
+        """Return the time of a frame, s."""
+        return index / self.fps
+
+    def render(self, index: int) -> Image:
+        """Return frame `index`, shape (height, width, 3), BGR.
+
+        A frame depends on its index alone, whichever others were drawn before.
+        """
+        picture = self._place.copy()
+        cast = self._cast(index)
+        if self.shadow:
+            for silhouette in cast:
+                if silhouette.particle is not None:
+                    left, top, shade = silhouette.shadow()
+                    on, of = _overlap(picture, left, top, shade)
+                    picture[on] *= 1 - self.shadow * shade[of][:, :, None]
+        for silhouette in reversed(cast):
+            on, of = _overlap(picture, silhouette.left, silhouette.top, silhouette.opacity)
+            opacity = silhouette.opacity[of][:, :, None]
+            picture[on] += opacity * (silhouette.colours[of] - picture[on])
+        phase = 2 * np.pi * (index / self.frame_count + 0.1)
+        picture *= np.float32(1 + self.drift * np.sin(phase))
+        if self.noise:
+            x, y = np.random.default_rng((self.seed, index)).integers(0, _NOISE_MARGIN, 2)
+            picture += self._grain[y : y + self.height, x : x + self.width]
+        np.clip(picture, 0, 255, out=picture)
+        return np.rint(picture).astype(np.uint8)
+
+    def truth(self, index: int) -> tuple[Sighting, ...]:
+        """Return where the actors are whose silhouettes reach into the picture, by number."""
+        return tuple(sighting for sighting, _ in self._seen(index))
+
+    def mask(self, index: int) -> NDArray[np.bool_]:
+        """Return the pixels of which actors fill at least half, shape (height, width)."""
+        filled = np.zeros((self.height, self.width), np.float32)
+        for _, (window, seen) in self._seen(index):
+            filled[window] += seen
+        return filled >= 0.5
+
+    def mot(self) -> str:
+        """Return the truth as MOTChallenge rows.
+
+        The columns are frame (from 1), id, left, top, width, height, 1, 1, visibility.
+        """
+        return "".join(
+            f"{index + 1},{sighting.particle},{left:.1f},{top:.1f},{width:.1f},{height:.1f},"
+            f"1,1,{sighting.visibility:.3f}\n"
+            for index in range(self.frame_count)
+            for sighting in self.truth(index)
+            for left, top, width, height in (sighting.box,)
+        )
+
+    def table(self) -> str:
+        """Return the truth as comma-separated columns with the names that tracks.csv uses.
+
+        The columns are frame (from 0), particle, x, y, time, left, top, width, height, visible.
+        """
+        header = "frame,particle,x,y,time,left,top,width,height,visible\n"
+        return header + "".join(
+            f"{index},{sighting.particle},{x:.3f},{y:.3f},{self.time(index):.6f},"
+            f"{left:.1f},{top:.1f},{width:.1f},{height:.1f},{sighting.visibility:.3f}\n"
+            for index in range(self.frame_count)
+            for sighting in self.truth(index)
+            for (x, y), (left, top, width, height) in ((sighting.centre, sighting.box),)
+        )
+
+    @cached_property
+    def _place(self) -> Floats:
+        return _plaza(self.width, self.height, self.posts, np.random.default_rng(self.seed))
+
+    @cached_property
+    def _grain(self) -> Floats:
+        """Noise somewhat larger than the picture; each frame looks at another part of it."""
+        rng = np.random.default_rng((self.seed, 1))
+        size = (self.height + _NOISE_MARGIN, self.width + _NOISE_MARGIN, 3)
+        return rng.standard_normal(size, np.float32) * np.float32(self.noise)
+
+    @cached_property
+    def _pillars(self) -> tuple[_Silhouette, ...]:
+        return tuple(_pillar(post) for post in self.posts)
+
+    def _cast(self, index: int) -> list[_Silhouette]:
+        """Return everything that stands in the place, the nearest to the camera first."""
+        if not 0 <= index < self.frame_count:
+            raise IndexError(
+                f"frame {index} is not in a scene of {self.frame_count} frames; count from 0"
+            )
+        actors = [
+            _pose(actor, index, number)
+            for number, actor in enumerate(self.actors, 1)
+            if not np.isnan(actor.path[index, 0])
+        ]
+        return sorted([*actors, *self._pillars], key=lambda item: item.base, reverse=True)
+
+    def _seen(self, index: int) -> list[tuple[Sighting, tuple[_Window, Floats]]]:
+        """Return for each actor in the picture its truth, and where and how much it is seen."""
+        clear = np.ones((self.height, self.width), np.float32)  # what nearer things leave to see
+        found = []
+        for silhouette in self._cast(index):
+            on, of = _overlap(clear, silhouette.left, silhouette.top, silhouette.opacity)
+            opacity = silhouette.opacity[of]
+            seen = opacity * clear[on]
+            clear[on] -= seen
+            if silhouette.particle is not None and opacity.any():
+                found.append((silhouette.sighting(float(seen.sum())), (on, seen)))
+        return sorted(found, key=lambda item: item[0].particle)
+
+
+_Window: TypeAlias = tuple[slice, slice]
+_NOISE_MARGIN = 128  # px
+
+
+class _Silhouette(NamedTuple):
+    """A thing as the camera sees it.
+
+    `left` and `top` are the pixel where the arrays begin; `opacity` (h, w) says how much of each
+    pixel it fills, `colours` (h, w, 3) with what; `base` is the row where it meets the ground.
+    """
+
+    left: int
+    top: int
+    opacity: Floats
+    colours: Floats
+    base: float
+    particle: int | None = None
+
+    def sighting(self, seen: float) -> Sighting:
+        """Return its truth, given how many pixels of it are seen."""
+        assert self.particle is not None, "posts have no truth"
+        columns, rows = self.opacity.sum(0, float), self.opacity.sum(1, float)
+        area = float(columns.sum())
+        x = self.left + float(columns @ np.arange(len(columns))) / area
+        y = self.top + float(rows @ np.arange(len(rows))) / area
+        row, column = np.nonzero(self.opacity >= 0.5)
+        box = (
+            self.left + int(column.min()) - 0.5,
+            self.top + int(row.min()) - 0.5,
+            float(np.ptp(column) + 1),
+            float(np.ptp(row) + 1),
+        )
+        return Sighting(self.particle, (x, y), box, min(1.0, seen / area))
+
+    def shadow(self) -> tuple[int, int, Floats]:
+        """Return left, top and strength (0 to 1) of its shadow, soft and to the right."""
+        from scipy.ndimage import uniform_filter
+
+        along, up = 0.5, 0.25  # how the sun lays a height down: so far right and so far back
+        filled = np.flatnonzero(self.opacity.any(1))
+        foot, tall = int(filled[-1]), int(filled[-1] - filled[0] + 1)
+        margin = 4
+        high, wide = int(up * tall) + 2 * margin, int(along * tall) + 2 * margin
+        heights = (np.arange(high)[::-1] - margin) / up
+        rows = np.rint(foot - heights).astype(int)
+        lying = np.zeros((high, self.opacity.shape[1] + wide), np.float32)
+        for i in np.flatnonzero((rows >= filled[0]) & (rows <= foot)):
+            shift = margin + round(along * heights[i])
+            lying[i, shift : shift + self.opacity.shape[1]] = self.opacity[rows[i]]
+        soft = uniform_filter(lying, 5, mode="constant")
+        return self.left - margin, self.top + foot - high + margin, soft
+
+
+def _overlap(canvas: Floats, left: int, top: int, patch: Floats) -> tuple[_Window, _Window]:
+    """Return where on the canvas a patch lies, and which part of the patch that is."""
+    height, width = canvas.shape[:2]
+    rows = slice(min(max(top, 0), height), min(max(top + patch.shape[0], 0), height))
+    columns = slice(min(max(left, 0), width), min(max(left + patch.shape[1], 0), width))
+    inside = (
+        slice(rows.start - top, rows.stop - top),
+        slice(columns.start - left, columns.stop - left),
+    )
+    if rows.start == rows.stop or columns.start == columns.stop:
+        return (slice(0, 0), slice(0, 0)), (slice(0, 0), slice(0, 0))
+    return (rows, columns), inside
+
+
+def _pose(actor: Actor, index: int, particle: int) -> _Silhouette:
+    """Draw an actor by itself, as it stands in a frame."""
+    figure = actor.figure
+    origin, velocity = actor.path[index], actor.velocity[index]
+    speed = float(np.hypot(*velocity))
+    # A walker who stops lets the limbs hang.
+    phase = 2 * np.pi * actor.travelled[index] / figure.stride
+    swing = float(np.sin(phase)) * speed / (speed + 0.5)
+    reach = int(np.ceil(figure.reach)) + 2
+    left, top = (int(np.floor(value)) - reach for value in origin)
+    side = np.arange(2 * reach + 2, dtype=np.float32)
+    x = (side + np.float32(left - origin[0]))[None, :]
+    y = (side + np.float32(top - origin[1]))[:, None]
+    if figure.upright:
+        x = -x if actor.mirrored else x
+    elif speed:
+        cosine, sine = (float(value) for value in velocity / speed)
+        x, y = cosine * x + sine * y, cosine * y - sine * x
+
+    opacity = np.zeros((len(side), len(side)), np.float32)
+    colours = np.empty((*opacity.shape, 3), np.float32)
+    colours[:] = figure.parts[0].colour
+    for number, part in enumerate(figure.parts):
+        filled = _filled(part, x, y, part.swing * swing, _Outline(figure.raggedness, number, index))
+        shade = np.array(part.colour, np.float32)
+        colours += filled[:, :, None] * (shade - colours)
+        np.maximum(opacity, filled, out=opacity)
+    colours *= (1.06 - 0.10 * x / figure.reach)[:, :, None]  # the sun stands on the left
+    foot = top + int(np.flatnonzero((opacity >= 0.5).any(1))[-1])
+    base = float(origin[1]) if not figure.upright else float(foot)
+    return _Silhouette(left, top, opacity, colours, base, particle)
+
+
+class _Outline(NamedTuple):
+    """How ragged an outline is; the part's number and the frame choose one of many."""
+
+    raggedness: float
+    number: int
+    frame: int
+
+
+def _filled(part: Part, x: Floats, y: Floats, angle: float, outline: _Outline) -> Floats:
+    """Return how much of each pixel an ellipse fills, turned by `angle` about its upper end."""
+    u, v = x - part.x, y - (part.y - part.half_height)
+    cosine, sine = float(np.cos(angle)), float(np.sin(angle))
+    u, v = cosine * u + sine * v, cosine * v - sine * u - part.half_height
+    u, v = u / part.half_width, v / part.half_height
+    radius = np.maximum(np.sqrt(u * u + v * v), np.float32(1e-6))
+    slope = np.sqrt((u / part.half_width) ** 2 + (v / part.half_height) ** 2) / radius
+    # The distance to the outline, to first order; within the ellipse the slope is at least this.
+    slope = np.maximum(slope, 1 / max(part.half_width, part.half_height))
+    edge: float | Floats = 1.0
+    if outline.raggedness:
+        turn = np.arctan2(v, u) + outline.number
+        tufts = np.sin(5 * turn + 0.11 * outline.frame) + np.sin(11 * turn - 0.07 * outline.frame)
+        edge = 1 + outline.raggedness * (tufts + np.sin(17 * turn))
+    filled: Floats = np.clip((edge - radius) / slope + 0.5, 0, 1)
+    return filled
+
+
+def _plaza(width: int, height: int, posts: Sequence[Post], rng: np.random.Generator) -> Floats:
+    """Return a paved place with a strip of lawn at its far end, shape (height, width, 3)."""
+    from scipy.ndimage import gaussian_filter, uniform_filter
+
+    def cloud(size: float, strength: float) -> Floats:
+        field = gaussian_filter(rng.standard_normal((height, width), np.float32), size)
+        return np.asarray(field * np.float32(strength / field.std()), np.float32)
+
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    # Slabs, smaller in the distance.
+    near = (0.55 + 0.45 * y / height) * max(width, 200) / 640
+    depth = np.cumsum(1 / (26 * near[:, 0]))[:, None]
+    course = np.floor(depth).astype(int)
+    across = (x - width / 2) / (46 * near) + 0.5 * (course % 2) + 1000
+    slab = np.floor(across).astype(int)
+    tones = rng.normal(0, 5, (64, 64)).astype(np.float32)
+    level = tones[course % 64, slab % 64]
+    joint = np.minimum(
+        np.minimum(depth % 1, 1 - depth % 1) * 26, 46 * np.minimum(across % 1, 1 - across % 1)
+    )
+    level = level - 26 * np.clip(1.6 - joint * near, 0, 1)
+    level += cloud(width / 20, 5) + cloud(0.7, 4)
+    picture = np.array([132, 142, 148], np.float32) + level[:, :, None]
+
+    lawn = 0.13 * height + 3 * np.sin(x / width * 5)
+    grass = np.array([62, 112, 88], np.float32) + (cloud(1.0, 9) + cloud(9, 6))[:, :, None]
+    share = np.clip(lawn - y, 0, 1)[:, :, None]
+    picture += share * (grass - picture)
+    kerb = np.clip(2.5 - np.abs(y - lawn - 2), 0, 1)[:, :, None]
+    picture += kerb * (np.array([168, 174, 176], np.float32) + level[:, :, None] / 2 - picture)
+
+    for post in posts:
+        left, top, shade = _pillar(post).shadow()
+        on, of = _overlap(picture, left, top, shade)
+        picture[on] *= 1 - 0.3 * np.asarray(uniform_filter(shade, 5), np.float32)[of][:, :, None]
+    finished: Floats = np.clip(picture, 0, 255)
+    return finished
+
+
+def _pillar(post: Post) -> _Silhouette:
+    """Draw a post by itself: a shaft with a band of paper around it, on a plinth, under a cap."""
+    margin, round_off = 6, 0.28 * post.half_width
+    left, top = int(post.x - post.half_width) - margin, int(post.top) - margin
+    wide = int(2 * post.half_width) + 2 * margin + 2
+    high = int(post.base - post.top + round_off) + 2 * margin
+    x = np.arange(left, left + wide, dtype=np.float32)[None, :] - np.float32(post.x)
+    y = np.arange(top, top + high, dtype=np.float32)[:, None]
+
+    def tube(half_width: float, begin: float, end: float) -> Floats:
+        bulge = round_off * np.sqrt(np.clip(1 - (x / half_width) ** 2, 0, 1))
+        inside = np.minimum(half_width - np.abs(x), np.minimum(y - begin + bulge, end + bulge - y))
+        filled: Floats = np.clip(inside + 0.5, 0, 1)
+        return filled
+
+    length, base = post.base - post.top, post.base - round_off
+    colour = np.array(post.colour, np.float32)
+    shades = [
+        (tube(post.half_width, post.top, base), colour),
+        (
+            tube(post.half_width, post.top + 0.2 * length, post.top + 0.75 * length),
+            np.array([176, 200, 206], np.float32),
+        ),
+        (
+            tube(post.half_width, post.top + 0.34 * length, post.top + 0.52 * length),
+            np.array([92, 84, 150], np.float32),
+        ),
+        (tube(post.half_width + 3, base - 0.07 * length, base), colour * 0.8),
+        (tube(post.half_width + 3, post.top, post.top + 0.07 * length), colour * 0.7),
+    ]
+    opacity = np.zeros((high, wide), np.float32)
+    colours = np.broadcast_to(colour, (high, wide, 3)).copy()
+    for filled, shade in shades:
+        colours += filled[:, :, None] * (shade - colours)
+        np.maximum(opacity, filled, out=opacity)
+    colours *= (1.05 - 0.35 * np.clip(x / post.half_width + 0.3, -1, 1.3) ** 2)[:, :, None]
+    return _Silhouette(left, top, opacity, colours, post.base)
+
+
+# Scenes -------------------------------------------------------------------------------------------
+
+_SKIN: Colour = (140, 170, 214)
+
+
+def person(shirt: Colour, trousers: Colour, hair: Colour = (30, 40, 60)) -> Figure:
+    """Return somebody 70 px tall with swinging arms and legs."""
+    return Figure(
+        (
+            Part(-1, 18, 5, 17, _dimmed(trousers), -0.42),
+            Part(1, 18, 5, 17, trousers, 0.42),
+            Part(0, -8, 10, 17, shirt),
+            Part(1, -6, 3.5, 13, _dimmed(shirt), -0.5),
+            Part(1, -28, 6.5, 7.5, _SKIN),
+            Part(0, -30, 6.5, 5.5, hair),
+        )
+    )
+
+
+def dog(fur: Colour) -> Figure:
+    """Return a shaggy dog 64 px long that faces right."""
+    far, near = _dimmed(fur), fur
+    return Figure(
+        (
+            Part(-15, 13, 4, 10, far, -0.5),
+            Part(13, 13, 4, 10, far, 0.5),
+            Part(-12, 13, 4.5, 10, near, 0.5),
+            Part(16, 13, 4.5, 10, near, -0.5),
+            Part(-27, -7, 4, 8, near),
+            Part(0, 0, 24, 11, near),
+            Part(24, -9, 9, 8.5, near),
+            Part(22, -6, 3.5, 7, far),
+        ),
+        raggedness=0.045,
+        stride=34,
+    )
+
+
+def robot(paint: Colour) -> Figure:
+    """Return a smooth round cleaning robot 64 px long."""
+    return Figure((Part(0, 0, 32, 20, paint), Part(2, -6, 20, 9, _dimmed(paint, 1.25))))
+
+
+def demo_scene() -> Stage:
+    """Return the built-in scene: a plaza, four people, a dog and a robot in 14 seconds.
+
+    Number 1 passes behind the pillar; 2 and 3 cross; 3 stands still for 3.5 s; the dog (5) and the
+    robot (6) touch. All but the robot leave, and 1, 4 and 5 come in.
+    """
+    fps, frame_count = 25.0, 350
+
+    def walk(*waypoints: tuple[float, float, float]) -> Array:
+        return route(waypoints, fps=fps, frame_count=frame_count)
+
+    actors = (
+        Actor(
+            person(shirt=(46, 46, 200), trousers=(90, 48, 36)),
+            walk((0.4, -24, 204), (5, 235, 210), (9.5, 498, 206), (12.4, 664, 208)),
+        ),
+        Actor(
+            person(shirt=(196, 88, 28), trousers=(44, 44, 48), hair=(60, 110, 150)),
+            walk((0, 596, 300), (4.6, 312, 304), (9.6, -26, 316)),
+            mirrored=True,
+        ),
+        Actor(
+            person(shirt=(40, 200, 226), trousers=(110, 60, 30)),
+            walk(
+                (0.2, 30, 312), (4.6, 312, 312), (7.6, 506, 322), (11.1, 506, 322), (14, 668, 330)
+            ),
+        ),
+        Actor(
+            person(shirt=(150, 40, 140), trousers=(70, 30, 60), hair=(20, 20, 24)),
+            walk((2.6, 664, 92), (8, 322, 98), (14, 10, 104)),
+            mirrored=True,
+        ),
+        Actor(
+            dog(fur=(26, 44, 70)),
+            walk((1.0, 672, 418), (6.6, 331, 424), (7.8, 331, 424), (13.4, -36, 400)),
+            mirrored=True,
+        ),
+        Actor(
+            robot(paint=(70, 150, 30)),
+            walk((0, 96, 402), (5.8, 268, 420), (8.0, 268, 420), (9.6, 262, 372), (13.2, 420, 412)),
+        ),
+    )
+    post = Post(x=420, top=128, base=282, half_width=21)
+    return Stage(640, 480, fps, frame_count, actors, (post,), seed=11)
+
+
+def small_scene() -> Stage:
+    """Return two objects that cross a small picture one above the other, for quick tests."""
+    fps, frame_count = 25.0, 40
+    ball = Figure((Part(0, 0, 9, 9, (40, 40, 210)),))
+    bush = Figure((Part(0, 0, 11, 8, (70, 150, 30)),), raggedness=0.06)
+    actors = tuple(
+        Actor(figure, route(waypoints, fps=fps, frame_count=frame_count))
+        for figure, waypoints in (
+            (ball, ((0.0, -8, 40), (1.6, 152, 44))),
+            (bush, ((0.0, 148, 88), (1.6, 12, 86))),
+        )
+    )
+    return Stage(160, 120, fps, frame_count, actors, seed=3)
+
+
+def crowd(
+    count: int, width: int = 640, height: int = 480, *, frame_count: int = 250, seed: int = 0
+) -> Stage:
+    """Return `count` animals of 100 to 200 px² seen from above, on straight ways between the walls.
+
+    They do not heed each other: in a small picture many of them touch.
+    """
+    rng = np.random.default_rng(seed)
+    walls = np.array([width, height]) - 40.0
+    if count < 1 or walls.min() <= 0:
+        raise ValueError(
+            f"a crowd of {count} in {width} x {height} px cannot be; take 1 or more in a picture "
+            "larger than 40 x 40 px"
+        )
+    frames = np.arange(frame_count)[:, None]
+    actors = []
+    for _ in range(count):
+        aspect, size = rng.uniform(1.3, 2.0), rng.uniform(5.7, 8.0)
+        paint = tuple(rng.uniform(10, 70, 3).tolist())
+        body = Part(0, 0, size * aspect**0.5, size / aspect**0.5, (paint[0], paint[1], paint[2]))
+        way = rng.uniform(0, 2 * walls) + rng.uniform(1, 4) * frames * _direction(
+            rng.uniform(0, 2 * np.pi)
+        )
+        path = 20 + walls - np.abs(way % (2 * walls) - walls)  # a way folded at the walls
+        actors.append(Actor(Figure((body,), upright=False), path))
+    return Stage(width, height, 25.0, frame_count, tuple(actors), seed=seed, shadow=0.0)
+
+
+def _dimmed(colour: Colour, factor: float = 0.8) -> Colour:
+    return (factor * colour[0], factor * colour[1], factor * colour[2])
