@@ -29,7 +29,16 @@ from tracker.types import Image, Scene
 __all__ = ["Footprint", "ForegroundModel", "make_foreground"]
 
 CELLS_PER_OBJECT = 350
-"""Cells that a typical object keeps at least when the processing scale is chosen."""
+"""Cells that a typical object keeps when the processing scale is chosen,"""
+
+FEWEST_CELLS_PER_OBJECT = 100
+"""and at least these where the picture would otherwise have more than"""
+
+MOST_CELLS = 250_000
+"""cells."""
+
+FIRST_LOOK = 24
+"""Samples that tell the size of objects, for the choice of the scale."""
 
 SHORTEST_SIDE = 160
 """Cells along the shorter side of the picture that the chosen scale keeps at least."""
@@ -75,17 +84,13 @@ def make_foreground(
     coarse = Grid.scaled(size, options.scale or 1 / max(1, min(size) // SURVEY_SIDE))
     if name != "median":
         return _unsurveyed(name, options, coarse)
-    images = np.stack([coarse.shrink(image) for image in samples])
-    survey = _survey(images, coarse, options)
-    area = typical_area(survey.patches)
+    few = samples[:: max(1, len(samples) // FIRST_LOOK)]
+    area = typical_area(_survey(np.stack([coarse.shrink(i) for i in few]), coarse, options).patches)
     grid = coarse
     if not options.scale and area is not None:
-        divisor = int(np.sqrt(area / CELLS_PER_OBJECT))
-        divisor = min(max(1, divisor), max(1, min(size) // SHORTEST_SIDE))
-        grid = Grid.scaled(size, 1 / divisor)
-        if grid != coarse:
-            images = np.stack([grid.shrink(image) for image in samples])
-            survey = _survey(images, grid, options)
+        grid = Grid.scaled(size, 1 / _divisor(area, size))
+    images = np.stack([grid.shrink(image) for image in samples])
+    survey = _survey(images, grid, options)
     occluders = None
     if area is not None:
         occluders = find_occluders(survey.masks, area / grid.cell_area)
@@ -103,6 +108,15 @@ def make_foreground(
         flood_share=options.flood_share,
         scene=scene,
     )
+
+
+def _divisor(area: float, size: tuple[int, int]) -> int:
+    """Return how many pixels a cell is wide, for objects of `area` px²."""
+    wanted = int(np.sqrt(area / CELLS_PER_OBJECT))
+    affordable = int(np.ceil(np.sqrt(size[0] * size[1] / MOST_CELLS)))
+    bearable = int(np.sqrt(area / FEWEST_CELLS_PER_OBJECT))
+    coarsest = max(1, min(size) // SHORTEST_SIDE)
+    return min(max(1, wanted, min(affordable, bearable)), coarsest)
 
 
 def _unsurveyed(name: str, options: ForegroundOptions, grid: Grid) -> Detector:

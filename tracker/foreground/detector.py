@@ -79,7 +79,7 @@ class Detector:
             self.background.relight(image, self.grid.footprint(protect))
         elif self.background.due(frame.time):
             self.background.learn(image, frame.time, changed, self.grid.footprint(protect))
-        cells = np.flatnonzero(clean(changed, image, self.background, self.shadow))
+        cells = np.flatnonzero(clean(changed, image, self.background, self.shadow) > 0)
         return Points(
             self.grid.coordinates(cells),
             weights=np.full(len(cells), self.grid.cell_area),
@@ -97,7 +97,7 @@ def clean(changed: Mask, image: Image, background: Background, shadow: ShadowTes
     """Return `changed` without shadows and specks."""
     if shadow is not None:
         changed = changed.copy()
-        cells = np.flatnonzero(changed)
+        cells = np.flatnonzero(changed > 0)
         pixels = image.reshape(-1, 3)[cells].astype(np.float32)
         changed.ravel()[cells[shadow(pixels, *background.appearance(cells))]] = 0
     return np.asarray(cv2.medianBlur(changed, 3), np.uint8)

@@ -8,6 +8,7 @@ changed for long and no object is tracked there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -25,6 +26,9 @@ EDGE_SHIFT = 0.35
 
 FIRST_NOISE = 4.0
 """Noise that is assumed before anything was measured, grey levels."""
+
+EDGES_EVERY = 10
+"""Times that the background is learned until its edges are found anew."""
 
 STILL_SECONDS = 1.0
 """Time without change after which foreground may be the ghost of something that left."""
@@ -92,27 +96,29 @@ class GaussianBackground:
         self.sensitivity = sensitivity
         self.refresh()
 
-    def refresh(self) -> None:
-        """Make the tables of the quick test anew, after the mean or the noise changed."""
-        self.reference: Image = np.clip(np.rint(self.mean), 0, 255).astype(np.uint8)
-        gradient = edge_strength(self.mean)
-        self.deviation = np.sqrt(self.noise**2 + (EDGE_SHIFT * gradient) ** 2)
+    def refresh(self, *, edges: bool = True) -> None:
+        """Make the tables of the quick test anew, after the mean or the noise changed.
+
+        Edges move so slowly that they need not be found each time.
+        """
+        self.reference: Image = cv2.convertScaleAbs(self.mean)
+        if edges:
+            self.edges = edge_strength(self.reference)
+        self.deviation = cv2.magnitude(self.noise, EDGE_SHIFT * self.edges)
         # If the sum of three squares exceeds a limit, the largest exceeds a third of it.
-        quick = self.sensitivity.deviations / np.sqrt(3.0) * self.deviation - 1.0
-        self.quick_limit: Mask = np.clip(
-            np.maximum(quick, self.sensitivity.contrast), 0, 254
-        ).astype(np.uint8)
+        quick = self.deviation * (self.sensitivity.deviations / np.sqrt(3.0)) - 1.0
+        quick = np.clip(quick, self.sensitivity.contrast, 254)
+        self.quick_limit: Mask = quick.astype(np.uint8)
 
     def foreground(self, image: Image) -> Mask:
         """Return the cells of `image` that differ from the background, in its light."""
         change = gain(image, self.reference)
         if (change != 1.0).any():
-            self.mean = np.minimum((self.mean + 1.0) * change - 1.0, 255.0)
-            self.refresh()
-        blue, green, red = cv2.split(cv2.absdiff(image, self.reference))
-        largest = cv2.max(cv2.max(blue, green), red)
+            self.mean = np.clip((self.mean + 1.0) * change - 1.0, 0.0, 255.0)
+            self.refresh(edges=False)
+        largest = largest_channel(cv2.absdiff(image, self.reference))
         mask: Mask = np.asarray(cv2.compare(largest, self.quick_limit, cv2.CMP_GT), np.uint8)
-        cells = np.flatnonzero(mask)
+        cells = np.flatnonzero(mask > 0)
         difference = image.reshape(-1, 3)[cells] - self.mean.reshape(-1, 3)[cells]
         squared = np.einsum("nc,nc->n", difference, difference)
         limit = (self.sensitivity.deviations * self.deviation.ravel()[cells]) ** 2
@@ -147,19 +153,20 @@ class GaussianBackground:
         if self.adaptive_noise:
             difference = cv2.absdiff(image, self.reference).astype(np.float32)
             variance = self.noise**2
-            squared = np.mean(np.minimum(difference, 4 * self.noise[:, :, None]) ** 2, axis=-1)
+            blue, green, red = cv2.split(cv2.multiply(difference, difference))
+            squared = np.minimum((blue + green + red) / 3, 16 * variance)
             cv2.accumulateWeighted(squared, variance, rate, mask=background)
             self.noise = np.maximum(np.sqrt(variance), NOISE_FLOOR)
         cv2.accumulateWeighted(image, self.mean, rate, mask=background)
         if self.last is not None:
-            moved = cv2.absdiff(image, self.last).max(axis=2) > self.quick_limit
+            moved = largest_channel(cv2.absdiff(image, self.last)) > self.quick_limit
             self.still = np.where((foreground > 0) & ~moved, self.still + elapsed, 0.0)
             absorbed = (self.still > self.learning_seconds) & (protected == 0)
             absorbed |= self._ghosts(image)
             self.mean[absorbed] = image[absorbed]
             self.still[absorbed] = 0.0
         self.last = image.copy()
-        self.refresh()
+        self.refresh(edges=self.frames % EDGES_EVERY == 0)
 
     def _ghosts(self, image: Image) -> NDArray[np.bool_]:
         """Return the cells of still patches whose outline is an edge of the background alone."""
@@ -167,17 +174,18 @@ class GaussianBackground:
         still = (self.still >= STILL_SECONDS).astype(np.uint8)
         if np.count_nonzero(still) < SMALLEST_GHOST:
             return ghosts
-        old, new = edge_strength(self.mean), edge_strength(image.astype(np.float32))
         count, labels, boxes, _ = cv2.connectedComponentsWithStats(still, connectivity=8)
         kernel = np.ones((3, 3), np.uint8)
         for label in range(1, count):
             left, top, wide, high, cells = (int(number) for number in boxes[label])
             if cells < SMALLEST_GHOST:
                 continue
-            window = np.s_[max(top - 1, 0) : top + high + 1, max(left - 1, 0) : left + wide + 1]
+            window = np.s_[max(top - 2, 0) : top + high + 2, max(left - 2, 0) : left + wide + 2]
             inside = (labels[window] == label).astype(np.uint8)
             rim = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, kernel) > 0
-            if old[window][rim].mean() > GHOST_EDGE * new[window][rim].mean() + 1.0:
+            old = edge_strength(self.reference[window])[rim].mean()
+            new = edge_strength(image[window])[rim].mean()
+            if old > GHOST_EDGE * new + 1.0:
                 ghosts[window] |= inside > 0
         return ghosts
 
@@ -241,8 +249,18 @@ class RunningBackground:
         self._started(image).relight(image, protected)
 
 
-def edge_strength(mean: NDArray[np.float32]) -> NDArray[np.float32]:
+def edge_strength(image: Image) -> NDArray[np.float32]:
     """Return the largest gradient of the channels, grey levels per cell, shape (height, width)."""
-    along_x = cv2.Sobel(mean, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
-    along_y = cv2.Sobel(mean, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
-    return np.asarray(cv2.magnitude(along_x, along_y).max(axis=2), np.float32)
+    along_x = largest_channel(cv2.convertScaleAbs(cv2.Sobel(image, cv2.CV_16S, 1, 0), alpha=1 / 4))
+    along_y = largest_channel(cv2.convertScaleAbs(cv2.Sobel(image, cv2.CV_16S, 0, 1), alpha=1 / 4))
+    # In halves of a grey level, so that a byte holds every gradient.
+    return cv2.magnitude(along_x.astype(np.float32), along_y.astype(np.float32)) / 2
+
+
+Channels = TypeVar("Channels", NDArray[np.uint8], NDArray[np.float32])
+
+
+def largest_channel(image: Channels) -> Channels:
+    """Return the largest of the three channels at each cell, shape (height, width)."""
+    blue, green, red = cv2.split(image)
+    return np.asarray(cv2.max(cv2.max(blue, green), red), image.dtype)

@@ -18,6 +18,9 @@ DARKEST = 12.0
 STEADY = 0.015
 """Relative change of the gain that is not worth following."""
 
+COARSE_SIDE = 60
+"""Cells along the picture's shorter side on which neighbourhoods are compared."""
+
 NEIGHBOURHOOD = 6
 """The picture's shorter side is this many neighbourhoods wide: a lamp lights places unevenly."""
 
@@ -45,10 +48,15 @@ def local_gain(
 
     What is `protected` (255) is left out and gets the ratio of its surroundings.
     """
-    side = 2 * (min(image.shape[:2]) // (2 * NEIGHBOURHOOD)) + 1
-    use = np.ones(image.shape[:2], np.float32)
+    height, width = image.shape[:2]
+    step = max(1, min(height, width) // COARSE_SIDE)
+    size = (max(1, width // step), max(1, height // step))
+    use = np.ones((height, width, 1), np.float32)
     if protected is not None:
         use[protected > 0] = 1e-3
-    new = cv2.blur((image.astype(np.float32) + 1.0) * use[:, :, None], (side, side))
-    old = cv2.blur((reference + 1.0) * use[:, :, None], (side, side))
-    return np.asarray(new / old, np.float32)
+    side = 2 * (min(size) // (2 * NEIGHBOURHOOD)) + 1
+    new, old = (
+        cv2.blur(cv2.resize(lit, size, interpolation=cv2.INTER_AREA), (side, side))
+        for lit in ((image + np.float32(1.0)) * use, (reference + np.float32(1.0)) * use)
+    )
+    return np.asarray(cv2.resize(new / old, (width, height)), np.float32)

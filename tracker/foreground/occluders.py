@@ -15,8 +15,20 @@ FEWEST_SIGHTINGS = 5.0
 HIDDEN = 0.25
 """Foreground rate, relative to the neighbourhood, under which something hides the objects."""
 
-SMALLEST = 0.12
-"""Area of an occluder, relative to an object's."""
+EMPTY = 0.05
+"""The same for the mean over an occluder."""
+
+SMALLEST, LARGEST = 0.12, 1.0
+"""Area of an occluder, relative to an object's: what is larger is where nobody goes."""
+
+RING = 0.4
+"""Width of the ring around an occluder, in lengths of an object,"""
+
+BUSY = 0.5
+"""the rate in it, relative to the neighbourhood, that shows that objects pass there,"""
+
+ENCLOSED = 0.75
+"""and the share of the ring that must be so: the verge of a road is busy on one side only."""
 
 
 def find_occluders(masks: NDArray[np.uint8], area: float) -> NDArray[np.bool_] | None:
@@ -29,14 +41,27 @@ def find_occluders(masks: NDArray[np.uint8], area: float) -> NDArray[np.bool_] |
     area
         Of a typical object, in cells.
     """
-    rate = np.mean(masks > 0, axis=0, dtype=np.float32)
-    near = cv2.GaussianBlur(rate, (0, 0), 1.0)
-    around = cv2.GaussianBlur(rate, (0, 0), 0.7 * float(np.sqrt(area)))
+    length = float(np.sqrt(area))
+    rate = np.asarray(np.mean(masks > 0, axis=0, dtype=np.float32))
+    near = np.asarray(cv2.GaussianBlur(rate, (0, 0), 1.0))
+    smooth = np.asarray(cv2.GaussianBlur(rate, (0, 0), 0.15 * length))
+    around = np.asarray(cv2.GaussianBlur(rate, (0, 0), 0.7 * length))
     hidden = (near < HIDDEN * around) & (around * len(masks) > FEWEST_SIGHTINGS)
     opened = cv2.morphologyEx(hidden.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
-    large = np.flatnonzero(boxes[:, cv2.CC_STAT_AREA] >= SMALLEST * area)
-    large = large[large > 0]
-    if count == 1 or len(large) == 0:
-        return None
-    return np.isin(labels, large)
+    reach = max(1, round(RING * length))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    occluders = np.zeros(rate.shape, bool)
+    for label in range(1, count):
+        left, top, wide, high, cells = (int(number) for number in boxes[label])
+        if not SMALLEST * area <= cells <= LARGEST * area:
+            continue
+        top, left, bottom, right = top - reach, left - reach, top + high, left + wide
+        window = np.s_[max(top, 0) : bottom + reach, max(left, 0) : right + reach]
+        inside = labels[window] == label
+        level = float(around[window][inside].mean())
+        ring = (cv2.dilate(inside.astype(np.uint8), kernel) > 0) & ~inside
+        enclosed = float(np.mean(smooth[window][ring] > BUSY * level))
+        if rate[window][inside].mean() < EMPTY * level and enclosed >= ENCLOSED:
+            occluders[window] |= inside
+    return occluders if occluders.any() else None

@@ -13,6 +13,9 @@ from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.light import gain, local_gain
 from tracker.types import Blob, Image
 
+ENOUGH = 48
+"""Samples that suffice for the median and the noise."""
+
 NOISE_QUANTILE = 0.4
 """Quantile of |frame - background| that noise is read from: most objects stay above it."""
 
@@ -41,6 +44,7 @@ def background_statistics(images: NDArray[np.uint8]) -> Statistics:
 
     Where the light differs among the samples, each is first brought to the light of most.
     """
+    images = images[:: max(1, len(images) // ENOUGH)]
     count = len(images)
     middle = rank_filter(images, count // 2)
     if any((gain(image, middle) != 1.0).any() for image in images):
