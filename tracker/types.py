@@ -150,7 +150,7 @@ class Track:
     mean
         Shape (2,), position of the centre, px.
     covariance
-        Shape (2, 2), extent of the object, px²; its outline is the ellipse at 2 standard deviations.
+        Shape (2, 2), px², extent of the object: its outline is the 2 standard deviation ellipse.
     position_covariance
         Shape (2, 2), how uncertain `mean` is, px².
     velocity
