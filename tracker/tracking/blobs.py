@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from tracker.types import Array, Points
 
 _NEIGHBOURS = np.ones((3, 3), dtype=bool)
-_LARGEST_RASTER = 1 << 24  # cells; points spread wider than that are binned more coarsely
+_LARGEST_RASTER = 1 << 24  # cells; beyond that a search tree is cheaper
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +90,7 @@ def find_blobs(points: Points) -> Blobs:
             np.zeros((0, 2, 2)),
         )
     coordinates = points.coordinates
-    low, high = coordinates.min(axis=0), coordinates.max(axis=0)
-    spacing = points.spacing
-    extent = (high - low) / spacing + 1
-    spacing *= max(1.0, float(np.sqrt(extent[0] * extent[1] / _LARGEST_RASTER)))
-    cells = np.rint((coordinates - low) / spacing).astype(np.intp)
-    width, height = cells.max(axis=0) + 1
-    raster = np.zeros((height, width), dtype=bool)
-    flat = cells[:, 1] * width + cells[:, 0]
-    raster.reshape(-1)[flat] = True
-    labels, count = ndimage.label(raster, _NEIGHBOURS)
-    label = labels.reshape(-1)[flat] - 1
-
+    label, count = _label(np.rint((coordinates - coordinates.min(axis=0)) / points.spacing))
     order = np.argsort(label, kind="stable")
     coordinates, weights, label = coordinates[order], weights[order], label[order]
     colors = None if points.colors is None else points.colors[order]
@@ -129,3 +121,19 @@ def find_blobs(points: Points) -> Blobs:
         means,
         scatters,
     )
+
+
+def _label(cells: Array) -> tuple[NDArray[np.intp], int]:
+    """Return which patch each cell of the lattice belongs to, and how many patches there are."""
+    n = len(cells)
+    width, height = cells.max(axis=0) + 1
+    if width * height > _LARGEST_RASTER:
+        pairs = cKDTree(cells).query_pairs(1, p=np.inf, output_type="ndarray")
+        graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+        count, label = connected_components(graph, directed=False)
+        return label, count
+    raster = np.zeros((int(height), int(width)), dtype=bool)
+    flat = (cells[:, 1] * width + cells[:, 0]).astype(np.intp)
+    raster.reshape(-1)[flat] = True
+    labels, count = ndimage.label(raster, _NEIGHBOURS)
+    return labels.reshape(-1)[flat] - 1, count

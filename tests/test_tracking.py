@@ -1,0 +1,567 @@
+"""Laws of identity over time: what a tracker must do in any scene, and what it must never do."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracker.config import Config, TrackingOptions
+from tracker.mixture import Mixture, Prior, collect, m_step
+from tracker.synthetic import MEETING_KINDS, MeetingKind, meeting, score_meeting
+from tracker.tracking import Tracker, start, step
+from tracker.tracking.step import predict
+from tracker.types import Array, Points, Scene, Snapshot, Status
+
+FPS = 25.0
+ROUND = np.diag([36.0, 36.0])
+LONG = np.array([[90.0, 30.0], [30.0, 40.0]])
+
+
+def filled(mean: Array, covariance: Array = ROUND) -> Array:
+    """Return the pixels of an object: the ellipse within two standard deviations, shape (n, 2)."""
+    reach = 2 * np.sqrt(np.diagonal(covariance))
+    low, high = np.floor(mean - reach), np.ceil(mean + reach) + 1
+    x, y = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
+    pixels = np.column_stack([x.ravel(), y.ravel()])
+    apart = pixels - mean
+    return pixels[np.einsum("ni,ij,nj->n", apart, np.linalg.inv(covariance), apart) <= 4]
+
+
+def union(*parts: Array) -> Array:
+    """Return the pixels of a mask of several objects, each once."""
+    whole: Array = np.unique(np.concatenate(parts), axis=0)
+    return whole
+
+
+def walk(frames: int, start: Sequence[float], velocity: Sequence[float]) -> Array:
+    """Return positions at constant velocity in px a frame, shape (frames, 2)."""
+    return np.array(start, float) + np.arange(frames)[:, None] * np.array(velocity, float)
+
+
+def follow(
+    frames: Iterable[Array | Points], tracker: Tracker | None = None, *, fps: float = FPS
+) -> list[Snapshot]:
+    """Hand all frames to a tracker, from time 0 or where it stopped."""
+    tracker = Tracker() if tracker is None else tracker
+    begin = 0 if tracker.state.time is None else round(tracker.state.time * fps) + 1
+    return [tracker.update(p, time=(begin + i) / fps) for i, p in enumerate(frames)]
+
+
+def two_walkers(frames: int = 40) -> list[Array]:
+    """Two objects of different shape that go past each other without touching."""
+    first, second = walk(frames, (40, 60), (3, 0.5)), walk(frames, (160, 130), (-2.5, 0))
+    return [union(filled(a), filled(b, LONG)) for a, b in zip(first, second, strict=True)]
+
+
+def ids(snapshot: Snapshot) -> list[int]:
+    return [track.id for track in snapshot.tracks]
+
+
+def plain(value: Any) -> Any:
+    """Return a value as nested tuples with the bits of its arrays, to compare exactly."""
+    if isinstance(value, np.ndarray):
+        return value.shape, value.tobytes()
+    if isinstance(value, list | tuple):
+        return tuple(plain(v) for v in value)
+    if hasattr(value, "__dataclass_fields__"):
+        return tuple(plain(getattr(value, name)) for name in value.__dataclass_fields__)
+    return value
+
+
+def assert_alike(
+    first: Sequence[Snapshot],
+    second: Sequence[Snapshot],
+    *,
+    shift: Sequence[float] = (0, 0),
+    atol: float = 1e-6,
+) -> None:
+    """Check that two runs tell the same story, up to rounding and a shift of the second."""
+    for a, b in zip(first, second, strict=True):
+        assert ids(a) == ids(b)
+        for one, other in zip(a.tracks, b.tracks, strict=True):
+            assert one.status == other.status
+            np.testing.assert_allclose(one.mean + shift, other.mean, atol=atol)
+            np.testing.assert_allclose(one.covariance, other.covariance, atol=atol)
+            np.testing.assert_allclose(one.velocity, other.velocity, atol=FPS * atol)
+
+
+def assert_sound(snapshot: Snapshot) -> None:
+    """Check what holds for every snapshot of every scene."""
+    names = ids(snapshot)
+    assert names == sorted(set(names))
+    for track in snapshot.tracks:
+        for value in (track.mean, track.velocity, track.box):
+            assert np.isfinite(value).all()
+        assert (np.linalg.eigvalsh(track.covariance) > 0).all()
+        assert (np.linalg.eigvalsh(track.position_covariance) > 0).all()
+        assert (track.box[2:] > 0).all()
+        assert track.mass >= 0
+        assert track.age >= 1
+        assert 0 <= track.confidence <= 1
+        assert 0 <= track.identity_confidence <= 1
+    assert 0 <= snapshot.diagnostics.unexplained <= 1
+    assert np.isfinite(snapshot.diagnostics.log_likelihood)
+
+
+# The arithmetic of one step -----------------------------------------------------------------------
+
+
+def test_an_isolated_object_gets_the_kalman_update() -> None:
+    options = TrackingOptions()
+    tracker = Tracker(options)
+    centres = walk(7, (50, 50), (2, 1))
+    follow([filled(c, LONG) for c in centres[:6]], tracker)
+    points = filled(centres[6] + [0.4, -0.3], LONG)
+    prior = predict(tracker.state, 6 / FPS, options).objects
+    after, _ = step(tracker.state, Points(points), 6 / FPS, options)
+
+    noise = prior.extents[0] / min(len(points), options.effective_points)
+    measure = np.eye(2, 4)
+    before = prior.uncertainties[0]
+    gain = before @ measure.T @ np.linalg.inv(measure @ before @ measure.T + noise)
+    innovation = points.mean(axis=0) - measure @ prior.states[0]
+    np.testing.assert_allclose(after.objects.states[0], prior.states[0] + gain @ innovation)
+    left = np.eye(4) - gain @ measure  # Joseph's form
+    np.testing.assert_allclose(
+        after.objects.uncertainties[0],
+        left @ before @ left.T + gain @ noise @ gain.T,
+        rtol=1e-7,
+        atol=1e-7,
+    )
+    # and that is one M-step with the prediction as its prior
+    known = Mixture(np.ones(1), prior.means, prior.extents)
+    belief = Prior(
+        known.means,
+        np.linalg.inv(before[None, :2, :2]),
+        known.covariances,
+        np.inf,
+        options.effective_points,
+    )
+    fitted = m_step(collect(points, np.ones((1, len(points)))), belief)
+    np.testing.assert_allclose(after.objects.means, fitted.means)
+
+
+def test_a_step_leaves_the_state_before_it_alone() -> None:
+    frames = meeting("partial crossing", np.random.default_rng(1)).points
+    options, state = TrackingOptions(), start(TrackingOptions())
+    for i, points in enumerate(frames):
+        before = plain(state)
+        following, _ = step(state, Points(points), i / FPS, options)
+        assert plain(state) == before
+        state = following
+
+
+def test_who_writes_into_a_snapshot_or_the_points_disturbs_nothing() -> None:
+    frames = two_walkers(12)
+    expected = follow(frames)[-1]
+    tracker = Tracker()
+    for i, frame in enumerate(frames):
+        points = frame.copy()
+        last = tracker.update(points, time=i / FPS)
+        points += 1e3
+        if i < len(frames) - 1:
+            for track in last.tracks:
+                for own in (track.mean, track.covariance, track.velocity, track.box):
+                    own += 7.0
+    assert plain(last) == plain(expected)
+
+
+# Symmetries ---------------------------------------------------------------------------------------
+
+
+def test_the_same_input_gives_the_same_bits() -> None:
+    frames = meeting("full crossing", np.random.default_rng(2)).points
+    assert plain(follow(frames)) == plain(follow(frames))
+
+
+@pytest.mark.parametrize("cut", [1, 20, 40])
+def test_a_pickled_state_continues_bit_for_bit(cut: int) -> None:
+    frames = meeting("bounce", np.random.default_rng(3)).points
+    whole = follow(frames)
+    tracker = Tracker()
+    follow(frames[:cut], tracker)
+    state = pickle.loads(pickle.dumps(tracker.state))
+    for i, points in enumerate(frames[cut:], start=cut):
+        state, info = step(state, Points(points), i / FPS, tracker.options)
+        expected = whole[i]
+        objects = state.objects
+        assert [int(k) for k in objects.ids[objects.confirmed]] == ids(expected)
+        for k, track in zip(np.flatnonzero(objects.confirmed), expected.tracks, strict=True):
+            assert objects.means[k].tobytes() == track.mean.tobytes()
+            assert objects.extents[k].tobytes() == track.covariance.tobytes()
+        assert info.log_likelihood == expected.diagnostics.log_likelihood
+
+
+@pytest.mark.parametrize("kind", ["partial crossing", "bounce"])
+def test_a_translated_scene_gives_translated_means(kind: MeetingKind) -> None:
+    frames = meeting(kind, np.random.default_rng(4)).points
+    shift = (512.0, 256.0)
+    assert_alike(follow(frames), follow([p + shift for p in frames]), shift=shift, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["partial crossing", "stop together"])
+def test_the_order_of_the_points_does_not_matter(kind: MeetingKind) -> None:
+    frames = meeting(kind, np.random.default_rng(5)).points
+    rng = np.random.default_rng(6)
+    assert_alike(follow(frames), follow([rng.permutation(p) for p in frames]), atol=1e-5)
+
+
+def test_the_origin_of_time_does_not_matter() -> None:
+    frames = two_walkers(30)
+    late = Tracker()
+    shifted = [late.update(p, time=4096 + i / FPS) for i, p in enumerate(frames)]
+    assert_alike(follow(frames), shifted)
+
+
+def test_a_weight_counts_as_repetition() -> None:
+    frames = two_walkers(20)
+    counts = [np.random.default_rng(i).integers(1, 4, len(p)) for i, p in enumerate(frames)]
+    weighted = Tracker()
+    first = [
+        weighted.update(p, time=i / FPS, weights=c.astype(float))
+        for i, (p, c) in enumerate(zip(frames, counts, strict=True))
+    ]
+    second = follow([np.repeat(p, c, axis=0) for p, c in zip(frames, counts, strict=True)])
+    assert_alike(first, second)
+    assert first[-1].tracks[0].mass == pytest.approx(second[-1].tracks[0].mass)
+
+
+def test_the_frame_rate_does_not_change_who_is_who() -> None:
+    slow = two_walkers(30)
+    first, second = walk(60, (40, 60), (1.5, 0.25)), walk(60, (160, 130), (-1.25, 0))
+    fast = [union(filled(a), filled(b, LONG)) for a, b in zip(first, second, strict=True)]
+    coarse, fine = follow(slow), follow(fast, fps=2 * FPS)
+    for i in range(10, 30):
+        assert ids(fine[2 * i]) == ids(coarse[i])
+        for a, b in zip(fine[2 * i].tracks, coarse[i].tracks, strict=True):
+            np.testing.assert_allclose(a.mean, b.mean, atol=1.0)
+    for a, b in zip(fine[-1].tracks, coarse[-1].tracks, strict=True):
+        np.testing.assert_allclose(a.velocity, b.velocity, atol=4.0)  # px/s, of some 75
+
+
+# Identity -----------------------------------------------------------------------------------------
+
+
+def test_two_trackers_know_nothing_of_each_other() -> None:
+    frames = two_walkers(10)
+    one, other = Tracker(), Tracker()
+    for i, points in enumerate(frames):
+        a = one.update(points, time=i / FPS)
+        b = other.update(points + 500, time=10 + i / FPS)
+    assert ids(a) == ids(b) == [1, 2]
+
+
+def test_ids_are_never_used_again() -> None:
+    tracker = Tracker(TrackingOptions(coast_seconds=0.1))
+    seen: list[int] = []
+    for i in range(8):
+        centre = np.array([50.0 + 200 * (i % 2), 60.0])
+        snapshots = follow([filled(centre)] * 6 + [np.zeros((0, 2))] * 12, tracker)
+        new = {k for s in snapshots for k in ids(s)}
+        assert len(new) == 1
+        assert not new & set(seen)
+        assert not ids(snapshots[-1])
+        assert [e.kind for s in snapshots for e in s.diagnostics.events] == ["birth", "death"]
+        seen += new
+    assert seen == sorted(seen)
+
+
+def test_an_object_is_reported_from_its_birth_frames_on() -> None:
+    for wanted in (1, 3, 6):
+        snapshots = follow(
+            [filled(c) for c in walk(8, (50, 50), (1, 0))],
+            Tracker(TrackingOptions(birth_frames=wanted)),
+        )
+        assert [len(s.tracks) for s in snapshots] == [0] * (wanted - 1) + [1] * (9 - wanted)
+
+
+def test_an_object_that_hides_coasts_and_keeps_its_id() -> None:
+    centres = walk(45, (40, 60), (3, 0))
+    hidden = range(20, 30)
+    frames = [np.zeros((0, 2)) if i in hidden else filled(c) for i, c in enumerate(centres)]
+    snapshots = follow(frames)
+    assert {tuple(ids(s)) for s in snapshots[5:]} == {(1,)}
+    unsure = []
+    for i in hidden:
+        (track,) = snapshots[i].tracks
+        assert track.status == Status.COASTING
+        assert track.mass == 0
+        np.testing.assert_allclose(track.mean, centres[i], atol=3)
+        unsure.append(float(np.trace(track.position_covariance)))
+    assert unsure == sorted(unsure)
+    assert snapshots[-1].tracks[0].status == Status.SEEN
+    np.testing.assert_allclose(snapshots[-1].tracks[0].mean, centres[-1], atol=0.5)
+
+
+def test_an_object_that_leaves_the_picture_is_let_go() -> None:
+    def visible(centre: Array) -> Array:
+        pixels = filled(centre)
+        return pixels[(pixels[:, 0] < 200) & (pixels[:, 0] >= 0)]
+
+    frames = [visible(c) for c in walk(60, (120, 60), (4, 0))]
+    snapshots = follow(frames, Tracker(scene=Scene(size=(200, 120))))
+    assert ids(snapshots[15]) == [1]
+    gone = next(i for i, points in enumerate(frames) if len(points) == 0)
+    assert not snapshots[gone + 3].tracks
+
+
+@pytest.mark.parametrize("kind", MEETING_KINDS)
+def test_objects_that_meet_keep_their_identity(kind: MeetingKind) -> None:
+    truths = [meeting(kind, np.random.default_rng([11, seed])) for seed in range(5)]
+    scores = [score_meeting(truth, follow(truth.points)) for truth in truths]
+    assert [s.kept for s in scores] == [True] * 5
+    assert np.median([s.error for s in scores]) <= 0.8
+
+
+# Accuracy -----------------------------------------------------------------------------------------
+
+
+def test_the_outline_of_a_filled_ellipse_lies_at_two_standard_deviations() -> None:
+    snapshots = follow([filled(c, LONG) for c in walk(60, (50, 50), (1.3, 0.7))])
+    (track,) = snapshots[-1].tracks
+    np.testing.assert_allclose(track.covariance, LONG, rtol=0.05)
+    pixels = filled(walk(60, (50, 50), (1.3, 0.7))[-1], LONG)
+    edges = np.concatenate([pixels.min(axis=0) - 0.5, np.ptp(pixels, axis=0) + 1])
+    np.testing.assert_allclose(track.box, edges, atol=1.5)
+    assert track.mass == len(pixels)
+
+
+def test_positions_are_as_good_as_they_claim() -> None:
+    rng = np.random.default_rng(12)
+    centres = 100 + np.cumsum(np.cumsum(rng.normal(0, 0.15, (150, 2)), axis=0), axis=0)
+    snapshots = follow([(p := filled(c))[rng.random(len(p)) > 0.2] for c in centres])
+    errors, claims = [], []
+    for centre, snapshot in zip(centres[5:], snapshots[5:], strict=True):
+        (track,) = snapshot.tracks
+        apart = track.mean - centre
+        errors.append(np.linalg.norm(apart))
+        claims.append(apart @ np.linalg.inv(track.position_covariance) @ apart)
+    assert np.median(errors) < 0.4
+    assert np.mean(np.array(claims) < 5.99) > 0.9  # 95 % of a chi-squared with two degrees
+
+
+def test_velocity_is_in_pixels_per_second() -> None:
+    for fps in (10.0, 50.0):
+        snapshots = follow([filled(c) for c in walk(60, (50, 50), (2, -0.5))], fps=fps)
+        np.testing.assert_allclose(
+            snapshots[-1].tracks[0].velocity, [2 * fps, -0.5 * fps], atol=0.1 * fps
+        )
+
+
+# A known number of objects ------------------------------------------------------------------------
+
+
+def test_a_known_number_is_never_exceeded_and_never_missed() -> None:
+    rng = np.random.default_rng(13)
+    nothing, far = np.zeros((0, 2)), filled(np.array([300.0, 300.0]))
+    frames: list[Array] = [nothing, filled(np.array([40.0, 60.0]))]
+    frames += two_walkers(40)
+    frames += [far, nothing] * 30  # both vanish for longer than any patience
+    frames += [union(p, far, filled(rng.uniform(200, 280, 2))) for p in two_walkers(40)]
+    snapshots = follow(frames, Tracker(TrackingOptions(objects=2)))
+    counts = [len(s.tracks) for s in snapshots]
+    assert max(counts) == 2
+    first = counts.index(2)
+    assert first < 10
+    assert set(counts[first:]) == {2}
+    assert {tuple(ids(s)) for s in snapshots[first:]} == {tuple(ids(snapshots[first]))}
+
+
+@pytest.mark.parametrize("kind", MEETING_KINDS)
+def test_a_known_number_holds_through_a_meeting(kind: MeetingKind) -> None:
+    truth = meeting(kind, np.random.default_rng(14))
+    snapshots = follow(truth.points, Tracker(Config(tracking=TrackingOptions(objects=2))))
+    assert {len(s.tracks) for s in snapshots[5:]} == {2}
+
+
+# Ordinary cases that are easily forgotten ---------------------------------------------------------
+
+ODD: dict[str, Array] = {
+    "no points": np.zeros((0, 2)),
+    "no points, flat": np.zeros(0),
+    "one point": np.array([[400.0, 300.0]]),
+    "one point many times": np.full((500, 2), 250.0),
+    "points in a line": np.column_stack([np.arange(300.0), np.full(300, 250.0)]),
+    "points far away": np.array([[1e15, 0.0], [3e5, 40.0], [0.0, -1e6]]),
+    "a thin cloud": np.random.default_rng(15).uniform(0, 400, (60, 2)),
+    "between pixels": np.random.default_rng(16).uniform(300, 330, (400, 2)),
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
+def test_odd_frames_are_ordinary(odd: Array) -> None:
+    tracker = Tracker()
+    for snapshot in follow([odd] * 4, tracker):
+        assert_sound(snapshot)
+    centres = walk(8, (60, 60), (2, 1))
+    extra = odd.reshape(-1, 2)
+    for snapshot in follow([np.concatenate([filled(c), extra]) for c in centres], tracker):
+        assert_sound(snapshot)
+    near = [t for t in snapshot.tracks if np.linalg.norm(t.mean - centres[-1]) < 1.5]
+    assert len(near) == 1
+    assert near[0].status == Status.SEEN
+    for snapshot in follow([odd] * 2, tracker):
+        assert_sound(snapshot)
+    assert near[0].id in ids(snapshot)
+
+
+def test_points_given_twice_change_no_place() -> None:
+    frames = two_walkers(20)
+    once, twice = follow(frames), follow([np.concatenate([p, p]) for p in frames])
+    for a, b in zip(once, twice, strict=True):
+        assert ids(a) == ids(b)
+        for one, other in zip(a.tracks, b.tracks, strict=True):
+            np.testing.assert_allclose(one.mean, other.mean, atol=0.2)
+
+
+def test_points_of_no_weight_are_as_good_as_none() -> None:
+    frames = two_walkers(10)
+    tracker = Tracker()
+    ghost = filled(np.array([300.0, 300.0]))
+    for i, p in enumerate(frames):
+        weights = np.concatenate([np.ones(len(p)), np.zeros(len(ghost))])
+        last = tracker.update(np.concatenate([p, ghost]), time=i / FPS, weights=weights)
+    assert_alike([last], [follow(frames)[-1]])
+
+
+def test_whole_numbers_are_points_too() -> None:
+    frames = two_walkers(10)
+    whole: list[Any] = [p.astype(np.int32) for p in frames]
+    listed: list[Any] = [p.tolist() for p in frames]
+    assert plain(follow(whole)) == plain(follow(listed)) == plain(follow(frames))
+
+
+def test_a_flood_holds_the_objects() -> None:
+    tracker = Tracker()
+    before = follow(two_walkers(20), tracker)[-1]
+    rng = np.random.default_rng(17)
+    everywhere = [Points(rng.uniform(0, 300, (5000, 2)).round(), flood=True) for _ in range(60)]
+    for snapshot in follow(everywhere, tracker):  # longer than objects are followed unseen
+        assert_sound(snapshot)
+        assert snapshot.diagnostics.flood
+        assert ids(snapshot) == ids(before)
+        for held, track in zip(snapshot.tracks, before.tracks, strict=True):
+            np.testing.assert_array_equal(held.covariance, track.covariance)
+
+
+def test_a_short_flood_interrupts_no_track() -> None:
+    frames: list[Array | Points] = [*two_walkers(40)]
+    for i in range(18, 22):
+        frames[i] = Points(np.random.default_rng(i).uniform(0, 300, (5000, 2)), flood=True)
+    snapshots = follow(frames)
+    assert [s.diagnostics.flood for s in snapshots] == [18 <= i < 22 for i in range(40)]
+    assert {tuple(ids(s)) for s in snapshots[5:]} == {(1, 2)}
+    assert_sound(snapshots[-1])
+    for a, b in zip(snapshots[-1].tracks, follow(two_walkers(40))[-1].tracks, strict=True):
+        np.testing.assert_allclose(a.mean, b.mean, atol=0.3)
+
+
+# Input that makes no sense ------------------------------------------------------------------------
+
+GOOD = filled(np.array([50.0, 50.0]))
+BAD: dict[str, Callable[[Tracker], Snapshot]] = {
+    "NaN": lambda t: t.update(np.array([[1.0, np.nan]]), time=9),
+    "infinity": lambda t: t.update(np.array([[np.inf, 1.0]]), time=9),
+    "three columns": lambda t: t.update(np.ones((4, 3)), time=9),
+    "one axis": lambda t: t.update(np.ones(4), time=9),
+    "an image": lambda t: t.update(np.ones((4, 2, 2)), time=9),
+    "empty of three columns": lambda t: t.update(np.ones((0, 3)), time=9),
+    "too few weights": lambda t: t.update(GOOD, time=9, weights=np.ones(len(GOOD) - 1)),
+    "a single weight": lambda t: t.update(GOOD, time=9, weights=np.float64(2)),  # type: ignore[arg-type]
+    "negative weights": lambda t: t.update(GOOD, time=9, weights=-np.ones(len(GOOD))),
+    "weights of NaN": lambda t: t.update(GOOD, time=9, weights=np.full(len(GOOD), np.nan)),
+    "weights twice": lambda t: t.update(Points(GOOD), time=9, weights=np.ones(len(GOOD))),
+    "the same time": lambda t: t.update(GOOD, time=4 / FPS),
+    "an earlier time": lambda t: t.update(GOOD, time=0.01),
+    "time NaN": lambda t: t.update(GOOD, time=float("nan")),
+    "time infinite": lambda t: t.update(GOOD, time=float("inf")),
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
+def test_bad_input_is_one_clear_error_and_leaves_the_tracker_as_it_was(
+    bad: Callable[[Tracker], Snapshot],
+) -> None:
+    tracker, other = Tracker(), Tracker()
+    follow([GOOD] * 5, tracker)
+    follow([GOOD] * 5, other)
+    with pytest.raises(ValueError, match=r"\A[A-Z][^\n]*\.\Z"):
+        bad(tracker)
+    assert plain(follow([GOOD] * 3, tracker)) == plain(follow([GOOD] * 3, other))
+
+
+def test_a_first_time_that_is_no_number_is_an_error_too() -> None:
+    with pytest.raises(ValueError, match="time"):
+        Tracker().update(GOOD, time=float("nan"))
+
+
+# Any scene, for any length ------------------------------------------------------------------------
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> list[Points]:
+    """Frames of a few objects that come, go, jump and merge, with noise, colours and floods."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    count = draw(st.integers(0, 4))
+    spacing = draw(st.sampled_from([1.0, 2.0]))
+    colored, noise = draw(st.booleans()), draw(st.integers(0, 40))
+    centres = rng.uniform(0, 120, (count, 2))
+    frames = []
+    for _ in range(draw(st.integers(1, 25))):
+        centres = centres + rng.normal(0, draw(st.sampled_from([0.5, 3.0, 30.0])), (count, 2))
+        parts = [filled(c, LONG if k % 2 else ROUND) for k, c in enumerate(centres)]
+        parts = [p for p in parts if rng.random() > 0.2]
+        points = union(np.zeros((0, 2)), *parts, rng.uniform(0, 150, (noise, 2)).round())
+        points = points[(points % spacing == 0).all(axis=1)]
+        colors = rng.integers(0, 64, len(points)).astype(np.uint8) if colored else None
+        frames.append(Points(points, None, colors, spacing, bool(rng.random() < 0.05)))
+    return frames
+
+
+@settings(max_examples=30, deadline=None)
+@given(frames=scenes(), objects=st.integers(0, 3), surveyed=st.booleans())
+def test_snapshots_are_sound_whatever_happens(
+    frames: list[Points], objects: int, surveyed: bool
+) -> None:
+    scene = Scene(size=(150, 150)) if surveyed else Scene()
+    tracker = Tracker(TrackingOptions(objects=objects), scene)
+    newest, full = 0, False
+    for snapshot in follow(frames, tracker):
+        assert_sound(snapshot)
+        names = ids(snapshot)
+        births = [k for e in snapshot.diagnostics.events if e.kind == "birth" for k in e.tracks]
+        assert set(births) <= set(names)
+        assert all(name < tracker.state.next_id for name in names)
+        assert tracker.state.next_id >= newest
+        newest = tracker.state.next_id
+        if objects:
+            assert len(names) <= objects
+            assert len(names) == objects or not full
+            full = len(names) == objects
+
+
+def test_the_state_does_not_grow_with_the_length_of_the_stream() -> None:
+    rng = np.random.default_rng(18)
+    small = np.diag([9.0, 9.0])
+    angle = np.linspace(0, 2 * np.pi, 125, endpoint=False)
+    round_trip = 40 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    circling = [union(filled(100 + c, small), filled(100 - c, small)) for c in round_trip]
+    tracker = Tracker()
+    sizes = []
+    for i in range(2000):
+        points = circling[i % 125]
+        if i % 40 < 5:  # something new every now and then
+            points = union(points, filled(np.array([300 + rng.uniform(0, 5), 300.0]), small))
+        last = tracker.update(points, time=i / FPS)
+        if i in (1600, 1999):
+            sizes.append(len(pickle.dumps(tracker.state)))
+    assert ids(last)[:2] == [1, 2]
+    assert len(last.tracks) <= 4
+    assert sizes[-1] < 100_000
+    assert sizes[-1] < 1.3 * sizes[0]
