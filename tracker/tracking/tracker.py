@@ -34,11 +34,11 @@ def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
     tracks = tuple(
         Track(
             id=int(objects.ids[k]),
-            mean=objects.states[k, :2],
-            covariance=objects.extents[k],
-            position_covariance=objects.uncertainties[k, :2, :2],
-            velocity=objects.states[k, 2:],
-            box=boxes[k],
+            mean=objects.states[k, :2].copy(),
+            covariance=objects.extents[k].copy(),
+            position_covariance=objects.uncertainties[k, :2, :2].copy(),
+            velocity=objects.states[k, 2:].copy(),
+            box=boxes[k].copy(),
             mass=float(objects.mass[k]),
             age=int(objects.age[k]),
             status=_status(bool(objects.missing[k]), bool(objects.contact[k])),
@@ -106,16 +106,23 @@ class Tracker:
         time
             Seconds, later than at the call before.
         weights
-            Shape (n,), original pixels that each point stands for; None means one each.
+            Shape (n,), original pixels that each point stands for; None means one each. `Points`
+            carry their own.
 
         Raises
         ------
         ValueError
             If the points are not (n, 2) finite numbers, the weights do not fit them, or the time
-            is not later than before.
+            is not a number later than before.
         """
         if not isinstance(points, Points):
             points = _checked(points, weights)
+        elif weights is not None:
+            raise ValueError(
+                "Weights were given beside Points, which carry their own; leave out one."
+            )
+        if not np.isfinite(time):
+            raise ValueError(f"The time of a frame must be a finite number of seconds, not {time}.")
         self.state, info = step(self.state, points, float(time), self.options)
         self._frame += 1
         return snapshot(self._frame, float(time), self.state, info)
@@ -123,7 +130,7 @@ class Tracker:
 
 def _checked(coordinates: Array, weights: Array | None) -> Points:
     coordinates = np.asarray(coordinates, dtype=np.float64)
-    if coordinates.size == 0:
+    if coordinates.shape == (0,):
         coordinates = coordinates.reshape(0, 2)
     if coordinates.ndim != 2 or coordinates.shape[1] != 2:
         raise ValueError(
@@ -141,4 +148,5 @@ def _checked(coordinates: Array, weights: Array | None) -> Points:
             )
         if not (np.isfinite(weights).all() and (weights >= 0).all()):
             raise ValueError("Weights must be finite and not negative.")
+        coordinates, weights = coordinates[weights > 0], weights[weights > 0]
     return Points(coordinates, weights)
