@@ -154,6 +154,8 @@ class State:
         Patches that came since the last fit.
     scene
         What is known of the place.
+    hidden
+        Shape (n, 2), the cells of the scene's occluders, px: what is there cannot be seen.
     """
 
     objects: Objects = field(default_factory=no_objects)
@@ -165,6 +167,7 @@ class State:
     sizes: SizeModel | None = None
     unlearned: int = 0
     scene: Scene = NO_SCENE
+    hidden: Array = field(default_factory=lambda: np.zeros((0, 2)))
 
     @property
     def footprint(self) -> Footprint:

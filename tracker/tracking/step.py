@@ -24,6 +24,9 @@ _OWN = 100.0  # points that an object's own extent is worth against those of a f
 _TYPICAL = 60.0  # points that the typical extent is worth
 _VISIBLE = 0.25  # share of an object that must be foreground for it to count as seen
 _EXPOSED = 0.1  # share that no other object covers
+_VEILED = 0.05  # share of an object behind fixed things from which they are taken into account
+_LOST_BEHIND = 0.4  # and from which it may not be seen at all
+_WAITING = 0.8  # share by which the clocks of such an object are slower
 _DOUBT = 0.75  # foreground below this multiple of what the objects cover may hold fewer
 _DOUBT_PATIENCE = (0.25, 1.5)  # of coast_seconds: for objects never seen apart, and for others
 _APART = 5  # frames apart from others that prove an object
@@ -171,7 +174,9 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     reach = objects.reach.copy()
     log_likelihood, iterations = 0.0, 0
 
-    whole = objects.areas
+    areas = objects.areas
+    veil = _veil(prior)
+    whole = areas
     if prior.sizes is not None:
         whole = np.minimum(whole, prior.sizes.largest(objects.means))
     for members, patches in _groups(objects, blobs):
@@ -182,7 +187,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         total = blobs.mass[patches].sum()
         one = members[0]
         fit = None
-        if len(members) > 1 or total > _EXCESS * whole[one]:
+        if len(members) > 1 or total > _EXCESS * whole[one] or veil[one] > _VEILED:
             fit = _fit_group(prior, members, own, blobs, options)
         if fit is None:
             stats = _merged(blobs, patches)
@@ -208,19 +213,20 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
             rate = _COLOR_RATE if objects.hits[members[0]] else 1.0
             colors[members[0]] += rate * (counts / counts.sum() - colors[members[0]])
 
-    areas = objects.areas
     visible = mass > _VISIBLE * areas
     updated = _update(objects, Stats(mass, mean, scatter), visible, options)
     shaped = visible & alone
     extents = _reshape(prior, updated, Stats(mass, mean, scatter), shaped, options)
     now, period = prior.time or 0.0, prior.period or 0.0
+    open_area = open_area * (1 - veil)
     shown = visible & (exposed > np.maximum(_EXPOSED * areas, _FILLED * open_area))
+    # What stands behind a fixed thing is not gone: its clocks nearly stop.
+    waiting = _WAITING * period * (veil > _LOST_BEHIND)
+    chance = _DETECTION * (1 - veil) * (0.2 + 0.8 * ~contact)
     existence = np.where(
         shown,
         objects.existence / (objects.existence + (1 - objects.existence) * _CLUTTER),
-        objects.existence
-        * (1 - _DETECTION * (0.2 + 0.8 * ~contact))
-        / (1 - objects.existence * _DETECTION * (0.2 + 0.8 * ~contact)),
+        objects.existence * (1 - chance) / (1 - objects.existence * chance),
     )
     reach_rate = np.where(shaped, _REACH_RATE, 0.0)[:, None]
     refined = replace(
@@ -229,8 +235,8 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         mass=mass,
         colors=colors,
         reach=objects.reach + reach_rate * (reach - objects.reach),
-        seen=np.where(visible, now, objects.seen),
-        exposed=np.where(shown, now, objects.exposed),
+        seen=np.where(visible, now, objects.seen + waiting),
+        exposed=np.where(shown, now, objects.exposed + waiting),
         hits=objects.hits + shown,
         singled=objects.singled + shaped,
         doubted=np.maximum(objects.doubted + np.where(doubtful, period, -2 * period), 0.0),
@@ -389,8 +395,9 @@ def _fit_group(
     """
     objects = state.objects.chosen(members)
     points, weights = blobs.coordinates[own], blobs.weights[own]
-    k = len(objects)
-    if k == 1 and state.sizes is not None:
+    k, seen = len(objects), len(own)
+    hidden = _within(state.hidden, objects)
+    if k == 1 and state.sizes is not None and len(hidden) == 0:
         parts = split(points, blobs.spacing, state.sizes)
         if len(parts.mass) == 1:
             return None
@@ -411,12 +418,26 @@ def _fit_group(
     if k > 1 and blobs.colors is not None:
         histogram = objects.colors[:, blobs.colors[own]] + 0.01
         affinity = (histogram / histogram.max(axis=0)) ** _COLOR_POWER
+    # A fixed occluder is missing data: its cells count in the sums, as if the object went on
+    # behind it, but not as information.
+    everything = np.vstack([points, hidden])
+    counts = np.concatenate([weights, np.full(len(hidden), state.scene.step**2)])
+    if affinity is not None:
+        affinity = np.hstack([affinity, np.ones((k, len(hidden)))])
     likelihood = Coverage(options.softness, affinity)
     mixture = Mixture(np.full(k, 1 / k), objects.means, objects.extents)
-    stats = e_step(points, mixture, likelihood=likelihood, weights=weights)
+
+    def statistics(mixture: Mixture) -> Stats:
+        stats = e_step(everything, mixture, likelihood=likelihood, weights=counts)
+        if len(hidden) == 0:
+            return stats
+        behind = likelihood.cover(squared_distances(hidden, mixture)) @ counts[seen:]
+        return replace(stats, mass=np.maximum(stats.mass - behind, 1e-6))
+
+    stats = statistics(mixture)
     for _ in range(options.rounds):
         mixture = m_step(stats, prior)
-        stats = e_step(points, mixture, likelihood=likelihood, weights=weights)
+        stats = statistics(mixture)
     distances = squared_distances(points, mixture)
     cover = likelihood.cover(distances)
     exclusive = cover * (np.prod(1 - cover, axis=0) / np.maximum(1 - cover, 1e-12))
@@ -430,6 +451,27 @@ def _fit_group(
             least = np.argsort(exposed / objects.areas, kind="stable")
             doubtful[least[: k - enough]] = True
     return _Fit(stats, exposed, _open_share(mixture), doubtful, unexplained)
+
+
+def _veil(state: State) -> Array:
+    """Return the share of each object that is behind fixed things, shape (k,)."""
+    objects = state.objects
+    if len(state.hidden) == 0 or len(objects) == 0:
+        return np.zeros(len(objects))
+    mixture = Mixture(np.ones(len(objects)), objects.means, objects.extents)
+    inside = squared_distances(state.hidden, mixture) < 4.0
+    share: Array = np.minimum(inside.sum(axis=1) * state.scene.step**2 / objects.areas, 1.0)
+    return share
+
+
+def _within(points: Array, objects: Objects) -> Array:
+    """Return the points near enough to some object to matter."""
+    if len(points) == 0:
+        return points
+    mixture = Mixture(np.ones(len(objects)), objects.means, objects.extents)
+    near = squared_distances(points, mixture).min(axis=0) < (2 * _EXPLAINED) ** 2
+    kept: Array = points[near]
+    return kept
 
 
 def _open_share(mixture: Mixture) -> Array:
