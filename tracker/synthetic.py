@@ -144,7 +144,7 @@ def score_meeting(truth: Meeting, snapshots: Sequence[Snapshot]) -> MeetingScore
     before = _owners(truth, snapshots, during[0] - 1)
     after = _owners(truth, snapshots, len(snapshots) - 1)
     errors = []
-    for i in during:
+    for i in during.tolist():
         means = {track.id: track.mean for track in snapshots[i].tracks}
         errors += [
             float(np.linalg.norm(means[owner] - truth.centres[i, k])) if owner in means else np.inf
@@ -763,34 +763,34 @@ def person(shirt: Colour, trousers: Colour, hair: Colour = (30, 40, 60)) -> Figu
 
 
 def dog(fur: Colour) -> Figure:
-    """Return a shaggy dog 64 px long that faces right."""
+    """Return a shaggy dog 55 px long that faces right."""
     far, near = _dimmed(fur), fur
     return Figure(
         (
-            Part(-15, 13, 4, 10, far, -0.5),
-            Part(13, 13, 4, 10, far, 0.5),
-            Part(-12, 13, 4.5, 10, near, 0.5),
-            Part(16, 13, 4.5, 10, near, -0.5),
-            Part(-27, -7, 4, 8, near),
-            Part(0, 0, 24, 11, near),
-            Part(24, -9, 9, 8.5, near),
-            Part(22, -6, 3.5, 7, far),
+            Part(-13, 11, 3.5, 9, far, -0.5),
+            Part(11, 11, 3.5, 9, far, 0.5),
+            Part(-10, 11, 4, 9, near, 0.5),
+            Part(14, 11, 4, 9, near, -0.5),
+            Part(-22, -6, 3.5, 7, near),
+            Part(0, 0, 20, 10, near),
+            Part(20, -8, 8, 7.5, near),
+            Part(18, -5, 3, 6, far),
         ),
         raggedness=0.045,
-        stride=34,
+        stride=30,
     )
 
 
 def robot(paint: Colour) -> Figure:
-    """Return a smooth round cleaning robot 64 px long."""
-    return Figure((Part(0, 0, 32, 20, paint), Part(2, -6, 20, 9, _dimmed(paint, 1.25))))
+    """Return a smooth round cleaning robot 54 px long."""
+    return Figure((Part(0, 0, 27, 18, paint), Part(2, -5, 17, 8, _dimmed(paint, 1.25))))
 
 
 def demo_scene() -> Stage:
     """Return the built-in scene: a plaza, four people, a dog and a robot in 14 seconds.
 
     Number 1 passes behind the pillar; 2 and 3 cross; 3 stands still for 3.5 s; the dog (5) and the
-    robot (6) touch. All but the robot leave, and 1, 4 and 5 come in.
+    robot (6) touch. All but the robot leave, and all but 2 and 3 come in.
     """
     fps, frame_count = 25.0, 350
 
@@ -820,12 +820,18 @@ def demo_scene() -> Stage:
         ),
         Actor(
             dog(fur=(26, 44, 70)),
-            walk((1.0, 672, 418), (6.6, 331, 424), (7.8, 331, 424), (13.4, -36, 400)),
+            walk((1.0, 672, 418), (6.0, 320, 424), (7.9, 320, 424), (13.4, -36, 400)),
             mirrored=True,
         ),
         Actor(
             robot(paint=(70, 150, 30)),
-            walk((0, 96, 402), (5.8, 268, 420), (8.0, 268, 420), (9.6, 262, 372), (13.2, 420, 412)),
+            walk(
+                (1.2, 130, 502),
+                (5.4, 268, 420),
+                (7.2, 268, 420),
+                (8.8, 240, 366),
+                (13.9, 500, 384),
+            ),
         ),
     )
     post = Post(x=420, top=128, base=282, half_width=21)

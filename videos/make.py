@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 from av.video.reformatter import ColorRange, Colorspace
 
 from tracker.synthetic import Stage, demo_scene
@@ -20,11 +19,11 @@ def encode(scene: Stage, path: Path) -> None:
         stream.width, stream.height, stream.pix_fmt = scene.width, scene.height, "yuv420p"
         stream.codec_context.thread_count = 1
         stream.codec_context.color_range = ColorRange.MPEG
-        stream.codec_context.colorspace = Colorspace.ITU601  # what OpenCV's conversion yields
-        stream.options = {"preset": "slow", "crf": "23"}
+        stream.codec_context.colorspace = Colorspace.ITU601
+        stream.options = {"preset": "slow", "crf": "19"}
         for index in range(scene.frame_count):
-            planes = cv2.cvtColor(scene.render(index), cv2.COLOR_BGR2YUV_I420)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
+            frame = av.VideoFrame.from_ndarray(scene.render(index), format="bgr24")
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 
 
