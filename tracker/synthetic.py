@@ -144,7 +144,7 @@ def score_meeting(truth: Meeting, snapshots: Sequence[Snapshot]) -> MeetingScore
     before = _owners(truth, snapshots, during[0] - 1)
     after = _owners(truth, snapshots, len(snapshots) - 1)
     errors = []
-    for i in during.tolist():
+    for i in during:
         means = {track.id: track.mean for track in snapshots[i].tracks}
         errors += [
             float(np.linalg.norm(means[owner] - truth.centres[i, k])) if owner in means else np.inf
