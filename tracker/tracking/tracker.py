@@ -14,10 +14,10 @@ from tracker.types import Array, Diagnostics, Points, Scene, Snapshot, Status, T
 def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
     """Return the state before the first frame; a survey of the scene teaches the sizes."""
     del options  # no setting matters before the first frame
-    hidden: Array = np.zeros((0, 2))
+    hidden = np.zeros((0, 2))
     if scene.occluders is not None:
         rows, columns = np.nonzero(scene.occluders)
-        hidden = (np.stack([columns, rows], axis=1) + 0.5) * scene.step - 0.5
+        hidden = (np.stack([columns, rows], axis=1).astype(np.float64) + 0.5) * scene.step - 0.5
     whole = [b for b in scene.blobs if not b.border]
     if not whole:
         return State(scene=scene, hidden=hidden)
