@@ -299,6 +299,24 @@ def test_an_object_that_hides_coasts_and_keeps_its_id() -> None:
     np.testing.assert_allclose(snapshots[-1].tracks[0].mean, centres[-1], atol=0.5)
 
 
+@pytest.mark.parametrize("speed", [1, 2, 4])
+def test_an_object_that_comes_into_view_slowly_is_one_object(speed: int) -> None:
+    centres = walk(60 // speed, (-12, 75), (speed, 0))
+    frames = [(p := filled(c))[p[:, 0] >= 0] for c in centres]
+    snapshots = follow(frames)
+    assert {tuple(ids(s)) for s in snapshots} == {(), (1,)}
+    np.testing.assert_allclose(snapshots[-1].tracks[0].mean, centres[-1], atol=0.5)
+
+
+def test_an_object_that_goes_behind_a_post_is_followed_by_what_is_left_of_it() -> None:
+    centres = walk(60, (20, 75), (2, 0))
+    frames = [(p := filled(c))[(p[:, 0] < 60) | (p[:, 0] >= 84)] for c in centres]
+    snapshots = follow(frames, Tracker(scene=post()))
+    assert {tuple(ids(s)) for s in snapshots[5:]} == {(1,)}
+    for centre, snapshot in zip(centres[5:], snapshots[5:], strict=True):
+        np.testing.assert_allclose(snapshot.tracks[0].mean, centre, atol=0.7)
+
+
 def test_an_object_that_leaves_the_picture_is_let_go() -> None:
     def visible(centre: Array) -> Array:
         pixels = filled(centre)
@@ -524,12 +542,22 @@ def scenes(draw: st.DrawFn) -> list[Points]:
     return frames
 
 
+def post() -> Scene:
+    """Return a picture of 150 x 150 px with a post from x = 60 to 84."""
+    occluders = np.zeros((50, 50), dtype=bool)
+    occluders[:, 20:28] = True
+    return Scene(size=(150, 150), occluders=occluders, step=3.0)
+
+
 @settings(max_examples=30, deadline=None)
-@given(frames=scenes(), objects=st.integers(0, 3), surveyed=st.booleans())
+@given(
+    frames=scenes(),
+    objects=st.integers(0, 3),
+    scene=st.sampled_from([Scene(), Scene(size=(150, 150)), post()]),
+)
 def test_snapshots_are_sound_whatever_happens(
-    frames: list[Points], objects: int, surveyed: bool
+    frames: list[Points], objects: int, scene: Scene
 ) -> None:
-    scene = Scene(size=(150, 150)) if surveyed else Scene()
     tracker = Tracker(TrackingOptions(objects=objects), scene)
     newest, full = 0, False
     for snapshot in follow(frames, tracker):

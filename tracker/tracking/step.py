@@ -11,7 +11,16 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from tracker.config import TrackingOptions
-from tracker.mixture import Coverage, Mixture, Prior, Stats, e_step, m_step, squared_distances
+from tracker.mixture import (
+    Coverage,
+    Mixture,
+    Prior,
+    Stats,
+    collect,
+    e_step,
+    m_step,
+    squared_distances,
+)
 from tracker.tracking.births import resolve, split
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.sizes import Patches, fit_sizes
@@ -187,7 +196,9 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         total = blobs.mass[patches].sum()
         one = members[0]
         fit = None
-        if len(members) > 1 or total > _EXCESS * whole[one] or veil[one] > _VEILED:
+        # While no sizes are known, a patch that outgrows its object is the object coming into view.
+        large = prior.sizes is not None and total > _EXCESS * whole[one]
+        if len(members) > 1 or large or veil[one] > _VEILED:
             fit = _fit_group(prior, members, own, blobs, options)
         if fit is None:
             stats = _merged(blobs, patches)
@@ -213,7 +224,8 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
             rate = _COLOR_RATE if objects.hits[members[0]] else 1.0
             colors[members[0]] += rate * (counts / counts.sum() - colors[members[0]])
 
-    visible = mass > _VISIBLE * areas
+    # Pixels that others explain do not bring back what was lost.
+    visible = np.where(objects.missing, exposed, mass) > _VISIBLE * areas
     updated = _update(objects, Stats(mass, mean, scatter), visible, options)
     shaped = visible & alone
     extents = _reshape(prior, updated, Stats(mass, mean, scatter), shaped, options)
@@ -395,7 +407,7 @@ def _fit_group(
     """
     objects = state.objects.chosen(members)
     points, weights = blobs.coordinates[own], blobs.weights[own]
-    k, seen = len(objects), len(own)
+    k = len(objects)
     hidden = _within(state.hidden, objects)
     if k == 1 and state.sizes is not None and len(hidden) == 0:
         parts = split(points, blobs.spacing, state.sizes)
@@ -418,21 +430,17 @@ def _fit_group(
     if k > 1 and blobs.colors is not None:
         histogram = objects.colors[:, blobs.colors[own]] + 0.01
         affinity = (histogram / histogram.max(axis=0)) ** _COLOR_POWER
-    # A fixed occluder is missing data: its cells count in the sums, as if the object went on
-    # behind it, but not as information.
-    everything = np.vstack([points, hidden])
-    counts = np.concatenate([weights, np.full(len(hidden), state.scene.step**2)])
-    if affinity is not None:
-        affinity = np.hstack([affinity, np.ones((k, len(hidden)))])
     likelihood = Coverage(options.softness, affinity)
     mixture = Mixture(np.full(k, 1 / k), objects.means, objects.extents)
 
     def statistics(mixture: Mixture) -> Stats:
-        stats = e_step(everything, mixture, likelihood=likelihood, weights=counts)
+        stats = e_step(points, mixture, likelihood=likelihood, weights=weights)
         if len(hidden) == 0:
             return stats
-        behind = likelihood.cover(squared_distances(hidden, mixture)) @ counts[seen:]
-        return replace(stats, mass=np.maximum(stats.mass - behind, 1e-6))
+        # A fixed occluder is missing data: its cells count in the sums, as if the object went on
+        # behind it, but not as information.
+        cover = likelihood.cover(squared_distances(hidden, mixture)) * state.scene.step**2
+        return replace(stats + collect(hidden, cover), mass=stats.mass)
 
     stats = statistics(mixture)
     for _ in range(options.rounds):
