@@ -287,14 +287,17 @@ class Figure:
     stride: float = 40.0
 
     @property
-    def reach(self) -> float:
-        """Radius of a circle about the origin that holds the figure in every pose, px."""
-        furthest = 0.0
+    def reach(self) -> tuple[float, float]:
+        """How far from the origin the figure may reach in x and y in any pose, px."""
+        wide = high = 0.0
         for part in self.parts:
-            length = max(part.half_width, part.half_height) * (1 + 3 * self.raggedness)
-            pivot = np.hypot(part.x, part.y - part.half_height) + length if part.swing else 0.0
-            furthest = max(furthest, pivot + length, float(np.hypot(part.x, part.y)) + length)
-        return float(furthest)
+            swung = 2 * part.half_height * abs(np.sin(part.swing))
+            stretch = 1 + 3 * self.raggedness
+            wide = max(wide, abs(part.x) + swung + stretch * part.half_width)
+            high = max(high, abs(part.y) + stretch * part.half_height)
+        if not self.upright:
+            wide = high = float(np.hypot(wide, high))
+        return wide, high
 
 
 @dataclass(frozen=True, eq=False)
@@ -469,6 +472,11 @@ class Stage:
             filled[window] += seen
         return filled >= 0.5
 
+    @cached_property
+    def sightings(self) -> tuple[tuple[Sighting, ...], ...]:
+        """The truth of all frames."""
+        return tuple(self.truth(index) for index in range(self.frame_count))
+
     def mot(self) -> str:
         """Return the truth as MOTChallenge rows.
 
@@ -477,8 +485,8 @@ class Stage:
         return "".join(
             f"{index + 1},{sighting.particle},{left:.1f},{top:.1f},{width:.1f},{height:.1f},"
             f"1,1,{sighting.visibility:.3f}\n"
-            for index in range(self.frame_count)
-            for sighting in self.truth(index)
+            for index, sightings in enumerate(self.sightings)
+            for sighting in sightings
             for left, top, width, height in (sighting.box,)
         )
 
@@ -491,8 +499,8 @@ class Stage:
         return header + "".join(
             f"{index},{sighting.particle},{x:.3f},{y:.3f},{self.time(index):.6f},"
             f"{left:.1f},{top:.1f},{width:.1f},{height:.1f},{sighting.visibility:.3f}\n"
-            for index in range(self.frame_count)
-            for sighting in self.truth(index)
+            for index, sightings in enumerate(self.sightings)
+            for sighting in sightings
             for (x, y), (left, top, width, height) in ((sighting.centre, sighting.box),)
         )
 
@@ -613,18 +621,18 @@ def _pose(actor: Actor, index: int, particle: int) -> _Silhouette:
     # A walker who stops lets the limbs hang.
     phase = 2 * np.pi * actor.travelled[index] / figure.stride
     swing = float(np.sin(phase)) * speed / (speed + 0.5)
-    reach = int(np.ceil(figure.reach)) + 2
-    left, top = (int(np.floor(value)) - reach for value in origin)
-    side = np.arange(2 * reach + 2, dtype=np.float32)
-    x = (side + np.float32(left - origin[0]))[None, :]
-    y = (side + np.float32(top - origin[1]))[:, None]
+    reach = [int(np.ceil(length)) + 2 for length in figure.reach]
+    left, top = (int(np.floor(origin[d])) - reach[d] for d in range(2))
+    sides = [np.arange(2 * length + 2, dtype=np.float32) for length in reach]
+    x = (sides[0] + np.float32(left - origin[0]))[None, :]
+    y = (sides[1] + np.float32(top - origin[1]))[:, None]
     if figure.upright:
         x = -x if actor.mirrored else x
     elif speed:
         cosine, sine = (float(value) for value in velocity / speed)
         x, y = cosine * x + sine * y, cosine * y - sine * x
 
-    opacity = np.zeros((len(side), len(side)), np.float32)
+    opacity = np.zeros((len(sides[1]), len(sides[0])), np.float32)
     colours = np.empty((*opacity.shape, 3), np.float32)
     colours[:] = figure.parts[0].colour
     for number, part in enumerate(figure.parts):
@@ -632,7 +640,7 @@ def _pose(actor: Actor, index: int, particle: int) -> _Silhouette:
         shade = np.array(part.colour, np.float32)
         colours += filled[:, :, None] * (shade - colours)
         np.maximum(opacity, filled, out=opacity)
-    colours *= (1.06 - 0.10 * x / figure.reach)[:, :, None]  # the sun stands on the left
+    colours *= (1.06 - 0.10 * x / figure.reach[0])[:, :, None]  # the sun stands on the left
     foot = top + int(np.flatnonzero((opacity >= 0.5).any(1))[-1])
     base = float(origin[1]) if not figure.upright else float(foot)
     return _Silhouette(left, top, opacity, colours, base, particle)
@@ -790,7 +798,7 @@ def demo_scene() -> Stage:
     """Return the built-in scene: a plaza, four people, a dog and a robot in 14 seconds.
 
     Number 1 passes behind the pillar; 2 and 3 cross; 3 stands still for 3.5 s; the dog (5) and the
-    robot (6) touch. All but the robot leave, and all but 2 and 3 come in.
+    robot (6) touch. 1, 4, 5 and 6 come in; 1, 2, 3 and 5 leave.
     """
     fps, frame_count = 25.0, 350
 
@@ -809,9 +817,7 @@ def demo_scene() -> Stage:
         ),
         Actor(
             person(shirt=(40, 200, 226), trousers=(110, 60, 30)),
-            walk(
-                (0.2, 30, 312), (4.6, 312, 312), (7.6, 506, 322), (11.1, 506, 322), (14, 668, 330)
-            ),
+            walk((0, 28, 312), (4.6, 312, 312), (7.6, 506, 322), (11.1, 506, 322), (14, 668, 330)),
         ),
         Actor(
             person(shirt=(150, 40, 140), trousers=(70, 30, 60), hair=(20, 20, 24)),
@@ -830,7 +836,7 @@ def demo_scene() -> Stage:
                 (5.4, 268, 420),
                 (7.2, 268, 420),
                 (8.8, 240, 366),
-                (13.9, 500, 384),
+                (14, 500, 384),
             ),
         ),
     )
