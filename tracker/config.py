@@ -97,7 +97,7 @@ class TrackingOptions:
         metadata=_about("number of objects, where it is known; 0: unknown", minimum=0),
     )
     motion_noise: float = field(
-        default=0.12,
+        default=0.15,
         metadata=_about(
             "standard deviation of the acceleration, in lengths of the object per frame²",
             minimum=0.001,
@@ -108,7 +108,7 @@ class TrackingOptions:
         metadata=_about("most points of one object that count as independent", minimum=10),
     )
     softness: float = field(
-        default=0.06,
+        default=0.05,
         metadata=_about(
             "width of an object's rim, relative to its radius", minimum=0.01, maximum=1
         ),
