@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tracker.foreground.base import Footprint
 from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.palette import color_bins
-from tracker.foreground.shadow import FloatPixels, ShadowTest
+from tracker.foreground.shadow import FloatPixels, ShadowTest, is_grey
 from tracker.types import Frame, Image, Points, Scene
 
 
@@ -94,8 +94,12 @@ class Detector:
 
 
 def clean(changed: Mask, image: Image, background: Background, shadow: ShadowTest | None) -> Mask:
-    """Return `changed` without shadows and specks."""
-    if shadow is not None:
+    """Return `changed` without shadows and specks.
+
+    Without colour every dark object would pass for a shadow. Judged frame by frame: a camera that
+    turns to infrared at night loses its colour.
+    """
+    if shadow is not None and not is_grey(image):
         changed = changed.copy()
         cells = np.flatnonzero(changed > 0)
         pixels = image.reshape(-1, 3)[cells].astype(np.float32)

@@ -8,10 +8,10 @@ changed for long and no object is tracked there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from tracker.foreground.grid import Mask
@@ -101,7 +101,7 @@ class GaussianBackground:
 
         Edges move so slowly that they need not be found each time.
         """
-        self.reference: Image = cv2.convertScaleAbs(self.mean)
+        self.reference: Image = np.asarray(cv2.convertScaleAbs(self.mean), np.uint8)
         if edges:
             self.edges = edge_strength(self.reference)
         self.deviation = cv2.magnitude(self.noise, EDGE_SHIFT * self.edges)
@@ -114,7 +114,10 @@ class GaussianBackground:
         """Return the cells of `image` that differ from the background, in its light."""
         change = gain(image, self.reference)
         if (change != 1.0).any():
-            self.mean = np.clip((self.mean + 1.0) * change - 1.0, 0.0, 255.0)
+            # mean -> (mean + 1) * change - 1, as one affine map of the channels.
+            affine = np.column_stack([np.diag(change), change - 1.0])
+            self.mean = np.asarray(cv2.transform(self.mean, affine), np.float32)
+            np.clip(self.mean, 0.0, 255.0, out=self.mean)
             self.refresh(edges=False)
         largest = largest_channel(cv2.absdiff(image, self.reference))
         mask: Mask = np.asarray(cv2.compare(largest, self.quick_limit, cv2.CMP_GT), np.uint8)
@@ -254,13 +257,11 @@ def edge_strength(image: Image) -> NDArray[np.float32]:
     along_x = largest_channel(cv2.convertScaleAbs(cv2.Sobel(image, cv2.CV_16S, 1, 0), alpha=1 / 4))
     along_y = largest_channel(cv2.convertScaleAbs(cv2.Sobel(image, cv2.CV_16S, 0, 1), alpha=1 / 4))
     # In halves of a grey level, so that a byte holds every gradient.
-    return cv2.magnitude(along_x.astype(np.float32), along_y.astype(np.float32)) / 2
+    size = cv2.magnitude(along_x.astype(np.float32), along_y.astype(np.float32))
+    return np.asarray(size / 2, np.float32)
 
 
-Channels = TypeVar("Channels", NDArray[np.uint8], NDArray[np.float32])
-
-
-def largest_channel(image: Channels) -> Channels:
-    """Return the largest of the three channels at each cell, shape (height, width)."""
+def largest_channel(image: MatLike) -> NDArray[np.uint8]:
+    """Return the largest of the three channels of bytes at each cell, shape (height, width)."""
     blue, green, red = cv2.split(image)
-    return np.asarray(cv2.max(cv2.max(blue, green), red), image.dtype)
+    return np.asarray(cv2.max(cv2.max(blue, green), red), np.uint8)

@@ -59,4 +59,4 @@ def local_gain(
         cv2.blur(cv2.resize(lit, size, interpolation=cv2.INTER_AREA), (side, side))
         for lit in ((image + np.float32(1.0)) * use, (reference + np.float32(1.0)) * use)
     )
-    return np.asarray(cv2.resize(new / old, (width, height)), np.float32)
+    return np.asarray(cv2.resize(cv2.divide(new, old), (width, height)), np.float32)

@@ -40,4 +40,5 @@ def _table() -> NDArray[np.uint8]:
 def color_bins(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the palette index of BGR `pixels` of shape (n, 3), shape (n,)."""
     index = (pixels >> 3).astype(np.uint16)
-    return _table()[(index[:, 0] << 10) | (index[:, 1] << 5) | index[:, 2]]
+    table: NDArray[np.uint8] = _table()
+    return np.take(table, (index[:, 0] << 10) | (index[:, 1] << 5) | index[:, 2])

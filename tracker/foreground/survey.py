@@ -53,7 +53,7 @@ def background_statistics(images: NDArray[np.uint8]) -> Statistics:
             [np.clip(image / local_gain(image, light), 0, 255).astype(np.uint8) for image in images]
         )
         middle = rank_filter(images, count // 2)
-    distance = np.stack([cv2.absdiff(image, middle) for image in images])
+    distance = np.stack([cv2.absdiff(image, middle) for image in images]).astype(np.uint8)
     spread = rank_filter(distance, int(NOISE_QUANTILE * count)).astype(np.float32)
     # A level stands for the interval up to the next one.
     noise = np.sqrt(np.mean((spread + 0.5) ** 2, axis=-1)) / NOISE_QUANTILE_OF_GAUSSIAN

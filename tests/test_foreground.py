@@ -1,0 +1,471 @@
+"""Laws of the foreground: one suite over all models, then what each model promises by itself.
+
+The world: a textured, coloured ground with camera noise and a disc whose place is known exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tracker.config import ForegroundOptions
+from tracker.errors import ConfigError
+from tracker.foreground import Footprint, ForegroundModel, make_foreground
+from tracker.foreground.occluders import find_occluders
+from tracker.foreground.palette import color_bins
+from tracker.foreground.survey import rank_filter
+from tracker.types import COLOR_BINS, Frame, Image, Points
+
+SIZE = (160, 120)
+FPS = 25.0
+RADIUS = 10.0
+BLUE = (200.0, 60.0, 30.0)
+MODELS = ("median", "running", "mog2", "knn", "threshold")
+LEARNING = ("median", "running")
+
+
+class World:
+    """Draws frames of a ground with discs on it."""
+
+    def __init__(self, *, grey: bool = False, seed: int = 3) -> None:
+        self.random = np.random.default_rng(seed)
+        coarse = self.random.uniform(-12, 12, (SIZE[1] // 6, SIZE[0] // 6, 3))
+        texture = cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC)
+        self.ground = np.array([150.0, 170.0, 190.0]) + texture
+        if grey:
+            self.ground = np.repeat(self.ground.mean(axis=2, keepdims=True), 3, axis=2)
+        # Drawn once and shifted about: noise is most of the time that a frame takes.
+        self.noise = self.random.normal(0, 1.5, (2 * SIZE[1], 2 * SIZE[0], 3))
+        rows, columns = np.indices(SIZE[::-1])
+        self.pixels = np.stack([columns, rows], axis=-1).astype(float)
+
+    def inside(self, centre: tuple[float, float], radius: float = RADIUS) -> NDArray[np.bool_]:
+        """Return the pixels of a disc, shape (height, width)."""
+        return np.linalg.norm(self.pixels - centre, axis=-1) <= radius
+
+    def draw(
+        self,
+        *centres: tuple[float, float],
+        color: tuple[float, float, float] = BLUE,
+        light: float | NDArray[np.float64] = 1.0,
+        shade: NDArray[np.bool_] | None = None,
+    ) -> Image:
+        """Return a read-only picture with a disc at each of `centres`."""
+        scene = self.ground.copy()
+        if shade is not None:
+            scene[shade] *= 0.72
+        for centre in centres:
+            scene[self.inside(centre)] = color
+        left, top = (int(self.random.integers(length)) for length in SIZE)
+        scene = scene * light + self.noise[top : top + SIZE[1], left : left + SIZE[0]]
+        picture = np.clip(np.rint(scene), 0, 255).astype(np.uint8)
+        picture.flags.writeable = False
+        return picture
+
+    def walk(self, count: int) -> list[tuple[float, float]]:
+        """Return the places of a disc that crosses the picture in `count` frames."""
+        across = np.linspace(20.3, SIZE[0] - 20.3, count)
+        down = SIZE[1] / 2 + 0.7 + 20 * np.sin(np.arange(count) / 7)
+        return list(zip(across.tolist(), down.tolist(), strict=True))
+
+
+def made(
+    model: str, world: World, options: ForegroundOptions | None = None, *, seconds: float = 1.0
+) -> ForegroundModel:
+    """Return a model that knows the empty ground; the last frame it saw has a negative time."""
+    options = options or ForegroundOptions(model=model)  # type: ignore[arg-type]
+    samples = [world.draw(place) for place in world.walk(25)] if model == "median" else []
+    foreground = make_foreground(options, SIZE, samples, live=model != "median")
+    if model != "median":
+        for index in range(int(seconds * FPS)):
+            foreground.points(Frame(index, index / FPS - seconds, world.draw()))
+    return foreground
+
+
+def raster(points: Points) -> NDArray[np.bool_]:
+    """Paint each point as the rectangle of pixels that it stands for."""
+    width, height = (round(length / points.spacing) for length in SIZE)
+    cells = np.zeros((height, width), np.uint8)
+    columns, rows = ((points.coordinates + 0.5) * (width, height) / SIZE).astype(int).T
+    cells[rows, columns] = 1
+    return np.asarray(cv2.resize(cells, SIZE, interpolation=cv2.INTER_NEAREST)) > 0
+
+
+def overlap(points: Points, truth: NDArray[np.bool_]) -> float:
+    """Return intersection over union."""
+    seen = raster(points)
+    return float((seen & truth).sum() / max(1, (seen | truth).sum()))
+
+
+def tracked(place: tuple[float, float]) -> Footprint:
+    """Return the footprint of a disc that is tracked at `place`."""
+    return Footprint(np.array([place]), np.array([np.eye(2) * RADIUS**2 / 4]))
+
+
+@pytest.fixture(params=MODELS)
+def model(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=LEARNING)
+def learner(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+# --- every model ---------------------------------------------------------------------------------
+
+
+def test_points_are_the_object(model: str) -> None:
+    world = World()
+    foreground = made(model, world)
+    for index, place in enumerate(world.walk(12)):
+        points = foreground.points(Frame(index, index / FPS, world.draw(place)))
+        assert overlap(points, world.inside(place)) > 0.75
+        assert np.abs(points.coordinates.mean(axis=0) - place).max() < 0.5
+        assert not points.flood
+
+
+def test_points_keep_the_contract(model: str) -> None:
+    world = World()
+    place = (100.0, 60.0)
+    points = made(model, world).points(Frame(0, 0.0, world.draw(place)))
+    assert points.coordinates.shape == (len(points), 2)
+    assert points.coordinates.dtype == np.float64
+    assert points.weights is not None
+    assert points.colors is not None
+    np.testing.assert_allclose(points.weights, points.spacing**2)
+    assert points.weights.sum() == pytest.approx(world.inside(place).sum(), rel=0.35)
+    assert points.colors.shape == (len(points),)
+    assert points.colors.dtype == np.uint8
+    assert points.colors.max() < COLOR_BINS
+
+
+def test_an_empty_scene_has_no_points(model: str) -> None:
+    world = World()
+    foreground = made(model, world)
+    counts = [len(foreground.points(Frame(i, i / FPS, world.draw()))) for i in range(10)]
+    assert sum(counts) == 0
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 0.37])
+def test_the_scale_moves_nothing(model: str, scale: float) -> None:
+    world = World()
+    options = ForegroundOptions(model=model, scale=scale)  # type: ignore[arg-type]
+    foreground = made(model, world, options)
+    error = []
+    for index, place in enumerate(world.walk(20)):
+        points = foreground.points(Frame(index, index / FPS, world.draw(place)))
+        assert points.spacing == pytest.approx(1 / scale, rel=0.02)
+        error.append(points.coordinates.mean(axis=0) - place)
+    assert np.abs(np.mean(error, axis=0)).max() < 0.2
+
+
+def test_nothing_is_seen_outside_the_region(model: str, tmp_path: Path) -> None:
+    world = World()
+    drawn = np.zeros((SIZE[1] // 2, SIZE[0] // 2), np.uint8)
+    drawn[:, : SIZE[0] // 4] = 255
+    cv2.imwrite(str(tmp_path / "region.png"), drawn)
+    left = ((0.0, 0.0), (79.0, 0.0), (79.0, 119.0), (0.0, 119.0))
+    right = ((80.0, 0.0), (159.0, 0.0), (159.0, 119.0), (80.0, 119.0))
+    for settings in (
+        {"region": str(tmp_path / "region.png")},
+        {"include": (left,)},
+        {"exclude": (right,)},
+    ):
+        options = ForegroundOptions(model=model, **settings)  # type: ignore[arg-type]
+        foreground = made(model, world, options)
+        points = foreground.points(Frame(0, 0.0, world.draw((40, 60), (120, 60))))
+        assert overlap(points, world.inside((40, 60))) > 0.75
+
+
+def test_same_frames_same_points(model: str) -> None:
+    def run() -> Iterator[Points]:
+        world = World()
+        foreground = made(model, world)
+        for index, place in enumerate(world.walk(10)):
+            yield foreground.points(Frame(index, index / FPS, world.draw(place)))
+
+    for one, other in zip(run(), run(), strict=True):
+        np.testing.assert_array_equal(one.coordinates, other.coordinates)
+        np.testing.assert_array_equal(one.colors, other.colors)
+
+
+def test_a_grey_picture_will_do(model: str) -> None:
+    world = World(grey=True)
+    foreground = made(model, world)
+    picture = np.ascontiguousarray(world.draw((100, 60), color=(40, 40, 40))[:, :, 0])
+    points = foreground.points(Frame(0, 0.0, picture))
+    assert overlap(points, world.inside((100, 60))) > 0.75
+
+
+def test_another_size_of_picture_is_refused(model: str) -> None:
+    foreground = made(model, World())
+    with pytest.raises(ValueError, match="10x8 px"):
+        foreground.points(Frame(0, 0.0, np.zeros((8, 10, 3), np.uint8)))
+
+
+def test_the_scene_knows_its_size(model: str) -> None:
+    assert made(model, World()).scene.size == SIZE
+
+
+# --- shadows -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["median", "running", "mog2", "knn"])
+def test_cast_shadows_are_left_out(model: str) -> None:
+    world = World()
+    place, foot = (100.0, 60.0), (122.0, 68.0)
+    picture = world.draw(place, shade=world.inside(foot, 13.0))
+    points = made(model, world).points(Frame(0, 0.0, picture))
+    assert overlap(points, world.inside(place)) > 0.75
+
+
+def test_shadows_can_be_kept(learner: str) -> None:
+    world = World()
+    shade = world.inside((122.0, 68.0), 13.0)
+    options = ForegroundOptions(model=learner, shadows=False)  # type: ignore[arg-type]
+    points = made(learner, world, options).points(Frame(0, 0.0, world.draw(shade=shade)))
+    assert overlap(points, shade) > 0.75
+
+
+def test_dark_objects_of_a_grey_scene_are_no_shadows(learner: str) -> None:
+    world = World(grey=True)
+    samples = [world.draw(p, color=(115, 115, 115)) for p in world.walk(25)]
+    options = ForegroundOptions(model=learner)  # type: ignore[arg-type]
+    foreground = make_foreground(options, SIZE, samples if learner == "median" else [], live=False)
+    for index in range(25):
+        foreground.points(Frame(index, index / FPS, world.draw()))
+    picture = world.draw((100, 60), color=(115, 115, 115))
+    points = foreground.points(Frame(25, 25 / FPS, picture))
+    assert overlap(points, world.inside((100, 60))) > 0.75
+
+
+# --- light ---------------------------------------------------------------------------------------
+
+
+def test_a_switched_light_is_over_within_a_second(learner: str) -> None:
+    world = World()
+    foreground = made(learner, world)
+    lamp = 0.35 + 0.4 * world.pixels[:, :, :1] / SIZE[0]
+    lamp = lamp * np.array([1.2, 1.0, 0.8])
+    places = world.walk(60)
+    flooded = []
+    for index, place in enumerate(places):
+        light = lamp if index >= 10 else 1.0
+        frame = Frame(index, index / FPS, world.draw(place, light=light))
+        points = foreground.points(frame, protect=tracked(place))
+        flooded.append(points.flood)
+        if index < 10 or index >= 35:
+            assert overlap(points, world.inside(place)) > 0.6, index
+    assert any(flooded[10:35])
+    assert not any(flooded[:10] + flooded[35:])
+
+
+def test_opencv_models_mark_a_flood_too() -> None:
+    world = World()
+    for model in ("mog2", "knn"):
+        foreground = made(model, world)
+        dark = [foreground.points(Frame(i, i / FPS, world.draw(light=0.3))) for i in range(25)]
+        assert dark[0].flood
+        assert not dark[-1].flood
+        assert len(dark[-1]) == 0
+
+
+def test_a_slow_drift_of_light_is_followed(learner: str) -> None:
+    world = World()
+    foreground = made(learner, world)
+    places = world.walk(120)
+    for index, place in enumerate(places):
+        light = 1.0 - 0.3 * index / len(places)
+        points = foreground.points(Frame(index, index / FPS, world.draw(place, light=light)))
+        if index % 20 == 0:
+            assert overlap(points, world.inside(place)) > 0.7, index
+
+
+# --- learning ------------------------------------------------------------------------------------
+
+QUICK = 1.0
+
+
+def standing(learner: str, *, protected: bool) -> float:
+    """Return how much of an object is seen after it stood for three times the learning time."""
+    world = World()
+    place = (100.0, 60.0)
+    options = ForegroundOptions(model=learner, learning_seconds=QUICK)  # type: ignore[arg-type]
+    foreground = made(learner, world, options, seconds=2.0)
+    footprint = tracked(place)
+    share = 0.0
+    for index in range(int(3 * QUICK * FPS)):
+        frame = Frame(index, index / FPS, world.draw(place))
+        points = foreground.points(frame, protect=footprint if protected else None)
+        share = overlap(points, world.inside(place))
+    return share
+
+
+def test_a_tracked_object_may_stand_still(learner: str) -> None:
+    assert standing(learner, protected=True) > 0.75
+
+
+def test_what_stands_untracked_becomes_background(learner: str) -> None:
+    assert standing(learner, protected=False) < 0.05
+
+
+def test_ghosts_of_the_first_frames_go_although_tracked() -> None:
+    """An object of the first frame walks away: the hole that it leaves must not stay an object."""
+    world = World()
+    foreground = make_foreground(ForegroundOptions(model="running"), SIZE, [], live=True)
+    for index in range(int(4 * FPS)):
+        place = (min(40.0 + 3.0 * index, 130.0), 50.0 + min(index, 30))
+        frame = Frame(index, index / FPS, world.draw(place))
+        points = foreground.points(frame, protect=tracked((40.0, 50.0)))
+    assert overlap(points, world.inside(place)) > 0.7
+
+
+def test_the_first_frame_has_no_points() -> None:
+    world = World()
+    for options in (ForegroundOptions(), ForegroundOptions(model="running")):
+        foreground = make_foreground(options, SIZE, [], live=True)
+        assert len(foreground.points(Frame(0, 0.0, world.draw((100, 60))))) == 0
+
+
+# --- the survey ----------------------------------------------------------------------------------
+
+
+def test_the_survey_finds_the_objects_sizes() -> None:
+    world = World()
+    blobs = [blob for blob in made("median", world).scene.blobs if not blob.border]
+    assert 20 <= len(blobs) <= 30
+    area = np.pi * RADIUS**2
+    # The picture is smoothed first, which moves the rim outwards by up to a pixel.
+    assert np.median([blob.area for blob in blobs]) == pytest.approx(area, rel=0.35)
+    spread = np.median([np.trace(blob.covariance) / 2 for blob in blobs])
+    assert spread == pytest.approx(RADIUS**2 / 4, rel=0.35)
+
+
+def test_large_objects_are_looked_at_on_a_coarser_raster() -> None:
+    """An object keeps its cells, whatever the resolution of the picture."""
+    world = World()
+    few = [world.draw(place) for place in world.walk(9)]
+    large = [cv2.resize(image, None, fx=4, fy=4).astype(np.uint8) for image in few]
+    foreground = make_foreground(ForegroundOptions(), (4 * SIZE[0], 4 * SIZE[1]), large, live=False)
+    points = foreground.points(Frame(0, 0.0, large[4]))
+    assert points.spacing >= 2.0
+    assert len(points) >= 250
+    centre = (np.array(world.walk(9)[4]) + 0.5) * 4 - 0.5
+    assert np.abs(points.coordinates.mean(axis=0) - centre).max() < 1.5
+
+
+def lane(*, post: bool) -> NDArray[np.uint8]:
+    """Masks of objects that cross on a broad lane, behind a post or not."""
+    random = np.random.default_rng(5)
+    masks = np.zeros((96, 90, 160), np.uint8)
+    for mask in masks:
+        for _ in range(3):
+            centre = (int(random.integers(0, 160)), int(random.integers(15, 75)))
+            cv2.ellipse(mask, centre, (7, 14), 0, 0, 360, 255, cv2.FILLED)
+        if post:
+            mask[35:55, 76:84] = 0
+    return masks
+
+
+def test_a_post_in_a_busy_place_is_an_occluder() -> None:
+    occluders = find_occluders(lane(post=True), area=308.0)
+    assert occluders is not None
+    truth = np.zeros_like(occluders)
+    truth[35:55, 76:84] = True
+    assert (occluders & truth).sum() / (occluders | truth).sum() > 0.6
+
+
+def test_an_open_lane_has_no_occluder() -> None:
+    assert find_occluders(lane(post=False), area=308.0) is None
+
+
+def test_rank_filter_sorts() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (9, 5, 4, 3), np.uint8)
+    for rank in range(9):
+        np.testing.assert_array_equal(rank_filter(images, rank), np.sort(images, axis=0)[rank])
+
+
+# --- the palette ---------------------------------------------------------------------------------
+
+
+def test_greys_and_colors_share_no_bin() -> None:
+    levels = np.arange(256, dtype=np.uint8)
+    greys = color_bins(np.repeat(levels[:, None], 3, axis=1))
+    strong = color_bins(np.array([[220, 20, 20], [20, 220, 20], [20, 20, 220]], np.uint8))
+    assert len(set(greys.tolist())) == 16
+    assert (np.diff(greys.astype(int)) >= 0).all()
+    assert len(set(strong.tolist())) == 3
+    assert not set(strong.tolist()) & set(greys.tolist())
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+def test_a_median_needs_samples() -> None:
+    with pytest.raises(ConfigError, match="running"):
+        make_foreground(ForegroundOptions(model="median"), SIZE, [], live=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"region": "/no/such/region.png"}, "no/such/region.png"),
+        ({"include": (((0.0, 0.0), (9.0, 9.0)),)}, "3 corners"),
+        ({"exclude": (((-1.0, -1.0), (300.0, -1.0), (300.0, 300.0), (-1.0, 300.0)),)}, "nothing"),
+    ],
+)
+def test_a_useless_region_is_refused(settings: dict[str, object], reason: str) -> None:
+    options = ForegroundOptions(**settings)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=reason):
+        make_foreground(options, SIZE, [], live=True)
+
+
+# --- real clips ----------------------------------------------------------------------------------
+
+
+def sampled(path: Path, count: int) -> tuple[list[Image], list[Image]]:
+    """Return `count` frames spread over a clip, and all of its frames."""
+    capture = cv2.VideoCapture(str(path))
+    frames = []
+    while True:
+        found, image = capture.read()
+        if not found:
+            break
+        frames.append(np.asarray(image, np.uint8))
+    places = np.linspace(0, len(frames) - 1, count).astype(int)
+    return [frames[place] for place in places], frames
+
+
+@pytest.mark.clips
+def test_pedestrians_fill_their_boxes_and_little_else(data: Path) -> None:
+    folder = data / "pets09_s2l1"
+    samples, frames = sampled(folder / "vtest.avi", 96)
+    foreground = make_foreground(ForegroundOptions(), (768, 576), samples, live=False)
+    rows = np.loadtxt(folder / "gt.txt", delimiter=",")
+    seen = total = outside = count = 0
+    for index in range(0, 400, 5):
+        points = foreground.points(Frame(index, index / 10, frames[index]))
+        covered = np.zeros(len(points), bool)
+        for left, top, width, height in rows[rows[:, 0] == index + 1, 2:6]:
+            inside = (
+                (points.coordinates >= (left, top))
+                & (points.coordinates <= (left + width, top + height))
+            ).all(axis=1)
+            covered |= inside
+            seen += inside.sum() * points.spacing**2 > 0.15 * width * height
+            total += 1
+        outside += int((~covered).sum())
+        count += len(points)
+    assert seen / total > 0.95
+    assert outside / count < 0.2
+    occluders = foreground.scene.occluders
+    assert occluders is not None
+    rows_hidden, columns_hidden = np.nonzero(occluders)
+    place = np.array([columns_hidden.mean(), rows_hidden.mean()]) * foreground.scene.step
+    assert np.abs(place - (429, 222)).max() < 30  # the sign on the lamp post
