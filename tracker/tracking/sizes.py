@@ -106,13 +106,23 @@ class SizeModel:
             shapes = axes @ shapes @ axes.transpose(0, 2, 1)
         return self.areas(means)[:, None, None] * shapes
 
-    def clamp(self, covariances: Array, means: Array) -> Array:
+    def clamp(self, covariances: Array, means: Array, freedom: Array | float = 1.0) -> Array:
         """Limit how far the lengths of each extent differ from the typical ones.
 
         Without this one ellipse swallows a group. The extent is whitened by the typical one, its
         eigenvalues are clipped, and it is coloured again.
+
+        Parameters
+        ----------
+        covariances
+            Shape (k, 2, 2), px².
+        means
+            Shape (k, 2), px.
+        freedom
+            Shape (k,) or a number: power of the limit.
         """
-        limit = np.exp(np.clip(_CLAMP * self.spread, *_CLAMP_RANGE))
+        allowed = np.clip(_CLAMP * self.spread, *_CLAMP_RANGE)
+        limit = np.exp(allowed * np.atleast_1d(freedom))[:, None]
         lower = np.linalg.cholesky(self.covariances(means, covariances))
         upper = lower.transpose(0, 2, 1)
         inverse = np.linalg.inv(lower)

@@ -27,6 +27,8 @@ class Objects:
         Shape (k, 2, 2), Σ, px².
     mass
         Shape (k,), foreground of the newest frame, px².
+    usual
+        Shape (k,), foreground that the object alone usually has, px².
     colors
         Shape (k, COLOR_BINS), histogram, sums to 1.
     reach
@@ -54,6 +56,7 @@ class Objects:
     uncertainties: Array
     extents: Array
     mass: Array
+    usual: Array
     colors: Array
     reach: Array
     born: Array
@@ -109,6 +112,7 @@ def no_objects() -> Objects:
         uncertainties=np.zeros((0, 4, 4)),
         extents=np.zeros((0, 2, 2)),
         mass=zero,
+        usual=zero,
         colors=np.zeros((0, COLOR_BINS)),
         reach=np.zeros((0, 4)),
         born=zero,

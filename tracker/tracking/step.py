@@ -39,6 +39,8 @@ _WAITING = 0.8  # share by which the clocks of such an object are slower
 _DOUBT = 0.75  # foreground below this multiple of what the objects cover may hold fewer
 _DOUBT_PATIENCE = (0.25, 1.5)  # of coast_seconds: for objects never seen apart, and for others
 _APART = 5  # frames apart from others that prove an object
+_WHOLE = 0.75  # share of its usual foreground with which an object counts as whole
+_SETTLED = 25.0  # frames apart from others after which an object's own extent is known
 _SETTLE = 0.05  # pull of the typical extent on the frozen one, a frame
 _FILLED = 0.4  # share of its uncovered part that must be foreground for it to count as exposed
 _EXCESS = 1.6  # foreground beyond this multiple of an object's area wants another explanation
@@ -47,7 +49,8 @@ _REFIT = 25  # new patches before the sizes are fitted again
 _COLOR_POWER = 0.7
 _COLOR_RATE = 0.1
 _REACH_RATE = 0.05
-_DETECTION = 0.9  # probability that a present, visible object is seen
+_UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen while it coasted
+_ODDS = (0.02, 1e4)  # of existence, at least and at most
 _CLUTTER = 0.3  # how likely a sighting is without an object, relative to one with
 
 
@@ -168,7 +171,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     k = len(objects)
     unexplained = np.ones(len(blobs.coordinates), dtype=bool)
     if k == 0 or len(blobs) == 0:
-        state = prior.with_objects(_unseen(objects))
+        state = prior.with_objects(_unseen(objects, _elapsed(prior, options)))
         return state, Info(blobs, unexplained)
 
     mass = np.zeros(k)
@@ -226,25 +229,26 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
 
     # Pixels that others explain do not bring back what was lost.
     visible = np.where(objects.missing, exposed, mass) > _VISIBLE * areas
-    updated = _update(objects, Stats(mass, mean, scatter), visible, options)
-    shaped = visible & alone
+    hidden = np.where(alone, 1 - np.minimum(mass / (_WHOLE * objects.usual), 1.0), 0.0)
+    counted = np.minimum(mass, options.effective_points)
+    updated = _update(objects, Stats(counted, mean, scatter), visible, hidden)
+    shaped = visible & alone & (hidden == 0)
+    usual = np.maximum(objects.usual, 1e-9)
+    rate = np.where(mass > usual, 0.3, 0.02) * (visible & alone)
     extents = _reshape(prior, updated, Stats(mass, mean, scatter), shaped, options)
     now, period = prior.time or 0.0, prior.period or 0.0
     open_area = open_area * (1 - veil)
     shown = visible & (exposed > np.maximum(_EXPOSED * areas, _FILLED * open_area))
     # What stands behind a fixed thing is not gone: its clocks nearly stop.
     waiting = _WAITING * period * (veil > _LOST_BEHIND)
-    chance = _DETECTION * (1 - veil) * (0.2 + 0.8 * ~contact)
-    existence = np.where(
-        shown,
-        objects.existence / (objects.existence + (1 - objects.existence) * _CLUTTER),
-        objects.existence * (1 - chance) / (1 - objects.existence * chance),
-    )
+    looked_at = (1 - veil) * np.where(contact, 0.2, 1.0)
+    existence = _existence(objects.existence, shown, looked_at, _elapsed(prior, options))
     reach_rate = np.where(shaped, _REACH_RATE, 0.0)[:, None]
     refined = replace(
         updated,
         extents=extents,
         mass=mass,
+        usual=usual + rate * (mass - usual),
         colors=colors,
         reach=objects.reach + reach_rate * (reach - objects.reach),
         seen=np.where(visible, now, objects.seen + waiting),
@@ -254,7 +258,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         doubted=np.maximum(objects.doubted + np.where(doubtful, period, -2 * period), 0.0),
         missing=~visible,
         contact=contact,
-        existence=np.clip(existence, 1e-6, 1 - 1e-6),
+        existence=existence,
     )
     typical = prior.reach
     if shaped.any():
@@ -579,12 +583,12 @@ def _reach(boxes: Array, stats: Stats) -> Array:
     return np.concatenate([(stats.mean[0] - low) / sd, (high - stats.mean[0]) / sd])
 
 
-def _update(
-    objects: Objects, stats: Stats, visible: NDArray[np.bool_], options: TrackingOptions
-) -> Objects:
-    """Kalman update with x̄ as measurement and Σ/(τ n) as its noise: the M-step's mean."""
-    counted = np.minimum(np.maximum(stats.mass, 1e-9), options.effective_points)
-    noise = objects.extents / counted[:, None, None]
+def _update(objects: Objects, stats: Stats, visible: NDArray[np.bool_], hidden: Array) -> Objects:
+    """Kalman update with x̄ as measurement and Σ/(τ n) as its noise: the M-step's mean.
+
+    Where a share of the object is hidden, x̄ is the middle of the rest, and may be off by as much.
+    """
+    noise = objects.extents * (1 / np.maximum(stats.mass, 1e-9) + hidden**2)[:, None, None]
     position = objects.uncertainties[:, :2, :2]
     gain = objects.uncertainties[:, :, :2] @ np.linalg.inv(position + noise)
     gain = np.where(visible[:, None, None], gain, 0.0)
@@ -605,7 +609,9 @@ def _reshape(
     extents = objects.extents.copy()
     if prior.sizes is not None and len(objects):
         typical = prior.sizes.covariances(objects.means, extents)
-        extents += np.where(which, 0.0, _SETTLE)[:, None, None] * (typical - extents)
+        unsettled = 1 - np.minimum(objects.singled / _SETTLED, 1.0)
+        pull = np.where(which, 0.0, _SETTLE) * unsettled
+        extents += pull[:, None, None] * (typical - extents)
     if not which.any():
         return extents
     counted = np.minimum(stats.mass[which], options.effective_points)[:, None, None]
@@ -615,25 +621,54 @@ def _reshape(
     total = own * extents[which] + counted * scatter
     mass = own + counted
     if prior.sizes is not None:
-        total += _TYPICAL * prior.sizes.covariances(means, scatter)
-        mass = mass + _TYPICAL
+        settled = np.minimum(objects.singled[which] / _SETTLED, 1.0)
+        typical = _TYPICAL * (1 - settled)[:, None, None]
+        total += typical * prior.sizes.covariances(means, scatter)
+        mass = mass + typical
     blended = total / mass
     if prior.sizes is not None:
-        blended = prior.sizes.clamp(blended, means)
+        blended = prior.sizes.clamp(blended, means, 1 + settled)
     extents[which] = blended
     return extents
 
 
-def _unseen(objects: Objects) -> Objects:
+def _unseen(objects: Objects, elapsed: float) -> Objects:
     k = len(objects)
-    existence = objects.existence * (1 - _DETECTION) / (1 - objects.existence * _DETECTION)
+    nothing = np.zeros(k, dtype=bool)
     return replace(
         objects,
         mass=np.zeros(k),
-        missing=np.ones(k, dtype=bool),
-        contact=np.zeros(k, dtype=bool),
-        existence=np.clip(existence, 1e-6, 1 - 1e-6),
+        missing=~nothing,
+        contact=nothing,
+        existence=_existence(objects.existence, nothing, np.ones(k), elapsed),
     )
+
+
+def _elapsed(state: State, options: TrackingOptions) -> float:
+    """Return the time of a frame, relative to how long an unseen object is followed; at most 1."""
+    period = state.period or 0.0
+    return period / max(options.coast_seconds, period, 1e-9)
+
+
+def _existence(before: Array, shown: NDArray[np.bool_], looked_at: Array, elapsed: float) -> Array:
+    """Update the probability that there is an object (Musicki, Evans & Stankovic 1994).
+
+    Parameters
+    ----------
+    before
+        Shape (k,), the probability so far.
+    shown
+        Shape (k,), whether the frame shows the object.
+    looked_at
+        Shape (k,), how much of it would be in plain view.
+    elapsed
+        See `_elapsed`.
+    """
+    odds = before / (1 - before)
+    # Misses of neighbouring frames are one event: all of them together are worth _UNSEEN.
+    unseen = 1 - looked_at * (1 - _UNSEEN**elapsed)
+    odds = np.clip(odds * np.where(shown, 1 / _CLUTTER, unseen), *_ODDS)
+    return odds / (1 + odds)
 
 
 def _residual(info: Info) -> tuple[Blobs, NDArray[np.intp]]:
@@ -668,6 +703,7 @@ def _newborn(state: State, found: Stats) -> Objects:
         uncertainties=np.zeros((k, 4, 4)),
         extents=extents,
         mass=found.mass,
+        usual=found.mass,
         colors=np.zeros((k, state.objects.colors.shape[1])),
         reach=np.tile(state.reach, (k, 1)),
         born=np.full(k, now),
