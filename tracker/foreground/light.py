@@ -31,12 +31,15 @@ def gain(image: Image, reference: Image) -> NDArray[np.float32]:
     The median over the picture: objects are the minority. 1 where the light is steady.
     """
     stride = max(1, int(np.sqrt(image.shape[0] * image.shape[1] / LOOKED_AT)))
-    new = image[::stride, ::stride].reshape(-1, 3).astype(np.float32)
-    old = reference[::stride, ::stride].reshape(-1, 3).astype(np.float32)
-    lit = old.min(axis=1) >= DARKEST
+    # Channels first: every operation runs along the cells.
+    new, old = (
+        np.ascontiguousarray(whole[::stride, ::stride].reshape(-1, 3).T, np.float32)
+        for whole in (image, reference)
+    )
+    lit = old.min(axis=0) >= DARKEST
     if np.count_nonzero(lit) < LOOKED_AT // 20:
         return np.ones(3, np.float32)
-    ratio = np.median((new[lit] + 1.0) / (old[lit] + 1.0), axis=0)
+    ratio = np.median(((new + 1.0) / (old + 1.0))[:, lit], axis=1)
     steady = bool(np.abs(np.log(ratio)).max() < STEADY)
     return np.ones(3, np.float32) if steady else ratio.astype(np.float32)
 
