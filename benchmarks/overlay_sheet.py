@@ -13,102 +13,17 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
-from scoring import Floats, Integers, Trajectories, overlap, read, rows_by_frame
+from matching import Matching, match
+from scoring import Floats, Trajectories, read, read_truth
 
 GREEN, RED, WHITE = (80, 200, 80), (60, 60, 255), (255, 255, 255)
 YELLOW, MAGENTA = (0, 230, 255), (255, 60, 255)
 NEAR = 0.1  # overlap from which an unmatched prediction is called a near miss, not an absence
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """A truth whose matching prediction changed."""
-
-    frame: int
-    truth: int
-    before: int
-    after: int
-
-
-@dataclass(slots=True)
-class Matching:
-    """Which prediction follows which truth, frame by frame.
-
-    Parameters
-    ----------
-    partner
-        Predicted id by (frame, truth id).
-    missed
-        Overlap of the best prediction by (frame, truth id), for truths without partner.
-    false
-        Overlap of the best truth by (frame, predicted id), for predictions without partner.
-    switches
-        Changes of partner, by frame.
-    """
-
-    partner: dict[tuple[int, int], int] = field(default_factory=dict)
-    missed: dict[tuple[int, int], float] = field(default_factory=dict)
-    false: dict[tuple[int, int], float] = field(default_factory=dict)
-    switches: list[Switch] = field(default_factory=list)
-
-
-def similarities(
-    truth: Trajectories, rows: Integers, predicted: Trajectories, columns: Integers, radius: float
-) -> Floats:
-    """Overlap of the boxes; with a radius, 1 at the same point and 0.5 at the radius."""
-    if not radius:
-        return overlap(truth.boxes[rows], predicted.boxes[columns])
-    steps = truth.points[rows][:, None] - predicted.points[columns][None]
-    return np.asarray(np.clip(1 - np.linalg.norm(steps, axis=2) / (2 * radius), 0, None))
-
-
-def match(
-    truth: Trajectories, predicted: Trajectories, least: float = 0.5, radius: float = 0
-) -> Matching:
-    """Match as CLEAR does: keep last frame's pairs where they still overlap, then the best sum."""
-    frames = np.union1d(truth.frames, predicted.frames)
-    result = Matching()
-    last: dict[int, int] = {}
-    previous: dict[int, int] = {}
-    for frame, rows, columns in zip(
-        frames.tolist(),
-        rows_by_frame(truth.frames, frames),
-        rows_by_frame(predicted.frames, frames),
-        strict=True,
-    ):
-        truth_ids, predicted_ids = truth.ids[rows].tolist(), predicted.ids[columns].tolist()
-        similarity = similarities(truth, rows, predicted, columns, radius)
-        kept = np.array(
-            [[previous.get(one) == other for other in predicted_ids] for one in truth_ids]
-        ).reshape(similarity.shape)
-        gain = np.where(similarity >= least, similarity + 1000 * kept, 0)
-        pairs = {
-            truth_ids[i]: predicted_ids[j]
-            for i, j in zip(*linear_sum_assignment(-gain), strict=True)
-            if gain[i, j] > 0
-        }
-        followed = set(pairs.values())
-        for i, one in enumerate(truth_ids):
-            if one in pairs:
-                result.partner[frame, one] = pairs[one]
-                if last.get(one, pairs[one]) != pairs[one]:
-                    result.switches.append(Switch(frame, one, last[one], pairs[one]))
-            else:
-                result.missed[frame, one] = float(similarity[i].max(initial=0))
-        for j, other in enumerate(predicted_ids):
-            if other not in followed:
-                result.false[frame, other] = float(similarity[:, j].max(initial=0))
-        last.update(pairs)
-        if truth_ids and predicted_ids:
-            previous = pairs
-    return result
 
 
 def runs(frames: Iterable[int]) -> list[tuple[int, int]]:
@@ -147,20 +62,17 @@ def report(
     lines += _by_id(matching.false, predicted, "P", shortest)
     lines.append("")
     lines.append("followers (truth: prediction x frames, in order of appearance)")
-    followers: dict[int, dict[int, int]] = defaultdict(dict)
-    for (_, one), other in matching.partner.items():
-        followers[one][other] = followers[one].get(other, 0) + 1
     lines += [
         f"  T{one}: " + "  ".join(f"P{other} x {count}" for other, count in counts.items())
-        for one, counts in sorted(followers.items())
+        for one, counts in sorted(matching.followers().items())
     ]
     return "\n".join(lines)
 
 
 def _bias(truth: Trajectories, predicted: Trajectories) -> list[str]:
     """Say how predicted boxes differ from their truth, over pairs that overlap a little (0.2)."""
-    row_of_truth = {key: row for row, key in enumerate(_keys(truth))}
-    row_of_prediction = {key: row for row, key in enumerate(_keys(predicted))}
+    row_of_truth = {key: row for row, key in enumerate(truth.keys())}
+    row_of_prediction = {key: row for row, key in enumerate(predicted.keys())}
     pairs = match(truth, predicted, least=0.2).partner
     first = [row_of_truth[key] for key in pairs]
     second = [row_of_prediction[frame, other] for (frame, _), other in pairs.items()]
@@ -187,17 +99,13 @@ def _quartiles(values: Floats) -> str:
     )
 
 
-def _keys(rows: Trajectories) -> list[tuple[int, int]]:
-    return list(zip(rows.frames.tolist(), rows.ids.tolist(), strict=True))
-
-
 def _by_id(
     errors: dict[tuple[int, int], float], rows: Trajectories, letter: str, shortest: int
 ) -> list[str]:
     frames_of: dict[int, list[int]] = defaultdict(list)
     for frame, one in errors:
         frames_of[one].append(frame)
-    place = dict(zip(_keys(rows), rows.points, strict=True))
+    place = dict(zip(rows.keys(), rows.points, strict=True))
     lines = []
     for one, frames in sorted(frames_of.items(), key=lambda item: -len(item[1])):
         present = int((rows.ids == one).sum())
@@ -227,11 +135,28 @@ def worst_frames(matching: Matching, count: int, spacing: int) -> list[int]:
     return sorted(chosen)
 
 
+def surroundings(
+    truth: Trajectories, predicted: Trajectories, frames: list[int]
+) -> tuple[int, ...]:
+    """Return left, top, width, height of where anything is in the chosen frames, and a margin."""
+    both = [rows.select(np.isin(rows.frames, frames)) for rows in (truth, predicted)]
+    points = [np.hstack([rows.points, np.zeros_like(rows.points)]) for rows in both]
+    every = np.vstack([*(rows.boxes for rows in both), *points])
+    start = np.maximum(np.nanmin(every[:, :2], axis=0) - 20, 0)
+    end = np.nanmax(every[:, :2] + every[:, 2:], axis=0) + 30
+    return tuple(int(value) for value in (*start, *(end - start)))
+
+
 def draw(
-    image: Any, frame: int, truth: Trajectories, predicted: Trajectories, matching: Matching
+    image: Any,
+    frame: int,
+    region: tuple[int, ...],
+    truth: Trajectories,
+    predicted: Trajectories,
+    matching: Matching,
 ) -> Any:
-    """Return an enlarged copy of `image` with the truth and the prediction of `frame` on it."""
-    scale = 2 if image.shape[1] <= 1000 else 1
+    """Return an enlarged copy of the region with the truth and the prediction of `frame` on it."""
+    scale = 2 if region[2] <= 1000 else 1
     canvas = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     canvas = (canvas * 0.8).astype(np.uint8)
     switched = {(s.frame, s.after): s.before for s in matching.switches}
@@ -249,8 +174,10 @@ def draw(
         elif (frame, one) in switched:
             color, label = MAGENTA, f"P{one} was P{switched[frame, one]}"
         _mark(canvas, predicted, row, scale, color, label, below=False)
-    _text(canvas, f"frame {frame}", (8, 26), WHITE, 0.9)
-    return canvas
+    left, top, width, height = (scale * value for value in region)
+    part = np.ascontiguousarray(canvas[top : top + height, left : left + width])
+    _text(part, f"frame {frame}", (8, 26), WHITE, 0.9)
+    return part
 
 
 def _mark(
@@ -319,7 +246,7 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=9, help="frames on the sheet")
     parser.add_argument("--columns", type=int, default=3, help="frames in a row of the sheet")
-    parser.add_argument("--crop", help="left,top,width,height in px: enlarge this part only")
+    parser.add_argument("--crop", help="left,top,width,height in px; default: where anything is")
     parser.add_argument("--iou", type=float, default=0.5, help="least overlap of a matching box")
     parser.add_argument("--radius", type=float, default=0, help="match points within, px; 0: boxes")
     parser.add_argument(
@@ -327,12 +254,21 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    truth, predicted = read(arguments.truth), read(arguments.prediction)
+    truth, predicted = read_truth(arguments.truth), read(arguments.prediction)
     least = 0.5 if arguments.radius else arguments.iou
     matching = match(truth, predicted, least, arguments.radius)
+    if arguments.out is not None:
+        write_sheet(arguments, truth, predicted, matching)
     print(report(matching, truth, predicted, arguments.shortest))
-    if arguments.out is None:
-        return
+
+
+def write_sheet(
+    arguments: argparse.Namespace,
+    truth: Trajectories,
+    predicted: Trajectories,
+    matching: Matching,
+) -> None:
+    """Draw the chosen frames and write them as one picture."""
     last = int(max(truth.frames.max(initial=0), predicted.frames.max(initial=0)))
     if arguments.frames == "worst":
         chosen = worst_frames(matching, arguments.count, spacing=max(1, last // 40))
@@ -347,15 +283,15 @@ def main() -> None:
     found = pictures(arguments.clip, chosen)
     if not found:
         raise SystemExit(f"None of the frames {chosen} is in {arguments.clip}; choose others.")
-    drawn = []
-    for frame, image in sorted(found.items()):
-        canvas = draw(image, frame, truth, predicted, matching)
-        if arguments.crop:
-            scale = canvas.shape[1] // image.shape[1]
-            left, top, width, height = (scale * int(part) for part in arguments.crop.split(","))
-            canvas = canvas[top : top + height, left : left + width]
-            _text(canvas, f"frame {frame}", (8, 26), WHITE, 0.9)
-        drawn.append(canvas)
+    region = (
+        tuple(int(part) for part in arguments.crop.split(","))
+        if arguments.crop
+        else surroundings(truth, predicted, chosen)
+    )
+    drawn = [
+        draw(image, frame, region, truth, predicted, matching)
+        for frame, image in sorted(found.items())
+    ]
     if not cv2.imwrite(str(arguments.out), sheet(drawn, arguments.columns)):
         raise SystemExit(f"The sheet {arguments.out} cannot be written; check its folder and name.")
 

@@ -79,6 +79,10 @@ class Trajectories:
             points,
         )
 
+    def keys(self) -> list[tuple[int, int]]:
+        """Return frame and id of each row."""
+        return list(zip(self.frames.tolist(), self.ids.tolist(), strict=True))
+
     def select(self, rows: Any) -> Trajectories:
         """Return the rows that a mask or an index array names."""
         return Trajectories(self.frames[rows], self.ids[rows], self.boxes[rows], self.points[rows])
@@ -121,6 +125,13 @@ def overlap(first: Floats, second: Floats) -> Floats:
     return common / np.maximum(union, np.finfo(float).tiny)
 
 
+def point_similarity(first: Floats, second: Floats, radius: float) -> Floats:
+    """1 at the same place, 0.5 at the radius, 0 from twice it on; (n, 2) and (m, 2) -> (n, m)."""
+    steps: Floats = first[:, None] - second[None]
+    near: Floats = np.clip(1 - np.linalg.norm(steps, axis=2) / (2 * radius), 0, None)
+    return near
+
+
 def score_boxes(truth: Trajectories, predicted: Trajectories, iou: float = 0.5) -> Scores:
     """Score boxes; MOTA, MOTP and IDF1 match from `iou` on, HOTA averages over 0.05 ... 0.95."""
     return _score(
@@ -135,12 +146,12 @@ def score_points(truth: Trajectories, predicted: Trajectories, radius: float = 2
     so that HOTA's average runs over radii from 0.1 to 1.9 times the one given.
     """
 
-    def similarity(a: Trajectories, rows: Integers, b: Trajectories, columns: Integers) -> Floats:
-        steps: Floats = a.points[rows][:, None] - b.points[columns][None]
-        near: Floats = np.clip(1 - np.linalg.norm(steps, axis=2) / (2 * radius), 0, None)
-        return near
-
-    return _score(truth, predicted, similarity, 0.5)
+    return _score(
+        truth,
+        predicted,
+        lambda a, rows, b, columns: point_similarity(a.points[rows], b.points[columns], radius),
+        0.5,
+    )
 
 
 def _score(
@@ -192,12 +203,24 @@ def rows_by_frame(of_rows: Integers, frames: Integers) -> list[Integers]:
 
 
 def read_mot(path: Path) -> Trajectories:
-    """Read MOTChallenge rows: frame (from 1), id, left, top, width, height, flag, ...
+    """Read MOTChallenge rows: frame (from 1), id, left, top, width, height, ..."""
+    return _of_mot(_mot_rows(path))
 
-    Rows whose flag is 0 are not to be counted, as in the MOTChallenge's own truth.
-    """
+
+def read_truth(path: Path) -> Trajectories:
+    """Read truth; MOT rows whose seventh column is 0 do not count, as in the MOTChallenge."""
+    if path.suffix == ".csv":
+        return read_tracks(path)
+    rows = _mot_rows(path)
+    return _of_mot(rows[rows[:, 6] != 0])
+
+
+def _mot_rows(path: Path) -> Floats:
     rows = np.loadtxt(path, delimiter=",", ndmin=2, usecols=range(7))
-    rows = rows[rows[:, 6] != 0] if rows.size else rows.reshape(0, 7)
+    return rows.reshape(-1, 7)
+
+
+def _of_mot(rows: Floats) -> Trajectories:
     return Trajectories.of_boxes(rows[:, 0] - 1, rows[:, 1], rows[:, 2:6])
 
 
@@ -223,7 +246,7 @@ def read_tracks(path: Path) -> Trajectories:
 
 
 def read(path: Path) -> Trajectories:
-    """Read tracks.csv or MOT text, told apart by the name's ending."""
+    """Read a prediction: tracks.csv or MOT text, told apart by the name's ending."""
     return read_tracks(path) if path.suffix == ".csv" else read_mot(path)
 
 
@@ -234,7 +257,7 @@ def main() -> None:
     parser.add_argument("--iou", type=float, default=0.5, help="least overlap of a matching box")
     parser.add_argument("--radius", type=float, default=25, help="farthest matching point, px")
     arguments = parser.parse_args()
-    truth, predicted = read(arguments.truth), read(arguments.prediction)
+    truth, predicted = read_truth(arguments.truth), read(arguments.prediction)
     print(f"boxes   {score_boxes(truth, predicted, arguments.iou)}")
     print(f"points  {score_points(truth, predicted, arguments.radius)}")
 

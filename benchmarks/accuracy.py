@@ -1,0 +1,309 @@
+"""Measure the tracker with its default settings, and its peers, on clips with truth.
+
+`python benchmarks/accuracy.py --data DIR --peers --markdown` prints the tables of the README.
+DIR holds the clips; benchmarks/README.md names them and says what is measured on each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matching import match
+from peers import TRACKERS, UPRIGHT, Cleaning, boxes, identities
+from scoring import (
+    Floats,
+    Scores,
+    Trajectories,
+    read_tracks,
+    read_truth,
+    score_boxes,
+    score_points,
+)
+
+from tracker import Job, Tracker, load_config, open_source, run
+from tracker.synthetic import MEETING_KINDS, meeting, score_meeting
+
+OURS = "tracker"
+MEETINGS = 100
+SCORE_COLUMNS = ("HOTA", "MOTA", "IDF1", "false", "missed", "switches")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What was measured on one clip, a row for each method."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+    def plain(self) -> str:
+        """Return aligned columns for a terminal."""
+        lines = [self.columns, *self.rows]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
+        aligned = (
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            for line in lines
+        )
+        return "\n".join([self.title, *("  " + line.rstrip() for line in aligned)])
+
+    def markdown(self) -> str:
+        """Return a table for the README."""
+        lines = [self.columns, ("---",) * len(self.columns), *self.rows]
+        return "\n".join([f"**{self.title}**", "", *("| " + " | ".join(x) + " |" for x in lines)])
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where the clips are and what to run on them.
+
+    Parameters
+    ----------
+    data
+        Folder of the clips.
+    peers
+        Whether to run the peers, too.
+    seed
+        Seed of the random meetings.
+    """
+
+    data: Path
+    peers: bool
+    seed: int
+
+    def track(self, spec: Path, *settings: str) -> Trajectories:
+        """Run the tracker over a clip, with its default settings but for those given."""
+        with tempfile.TemporaryDirectory() as folder:
+            config = load_config(None, ["output.video=false", *settings])
+            run(Job(spec=str(spec), out=Path(folder), config=config))
+            return read_tracks(Path(folder) / "tracks.csv")
+
+    def track_by_peers(
+        self, spec: Path, fps: float, cleaning: Cleaning
+    ) -> Iterator[tuple[str, Trajectories]]:
+        """Run all peers over a clip, if they are wanted; yield a name and the result of each."""
+        if not self.peers:
+            return
+        for subtractor in ("MOG2", "KNN"):
+            with open_source(str(spec)) as source:
+                images = (frame.image for frame in source)
+                found = list(enumerate(boxes(images, subtractor, cleaning)))
+            for tracker in TRACKERS:
+                yield f"{subtractor} + {tracker}", identities(found, tracker, fps)
+
+
+def pets(bench: Bench) -> Iterator[Table]:
+    """Measure pedestrians seen from above, boxes and points."""
+    folder = bench.data / "pets09_s2l1"
+    truth = read_truth(folder / "gt.txt")
+    clip = folder / "vtest.avi"
+    results = [(OURS, bench.track(clip)), *bench.track_by_peers(clip, 10, UPRIGHT)]
+    yield _scored("PETS09 S2.L1, boxes, IoU 0.5", results, lambda found: score_boxes(truth, found))
+    yield _scored("PETS09 S2.L1, points, 25 px", results, lambda found: score_points(truth, found))
+
+
+def tud(bench: Bench) -> Iterator[Table]:
+    """Measure pedestrians seen from the side."""
+    folder = bench.data / "tud_campus"
+    truth = read_truth(folder / "gt" / "gt.txt")
+    images = folder / "img1"
+    results = [
+        (OURS, bench.track(images, "source.fps=25")),
+        *bench.track_by_peers(images, 25, UPRIGHT),
+    ]
+    yield _scored("TUD-Campus, boxes, IoU 0.5", results, lambda found: score_boxes(truth, found))
+
+
+def fish(bench: Bench) -> Iterator[Table]:
+    """Measure how many of another tool's positions of eight fish have a track of their own."""
+    folder = bench.data / "idtrackerai_a"
+    rows = np.loadtxt(folder / "peer_idtrackerai_test_A.csv", delimiter=",", skiprows=1)
+    truth = Trajectories.of_points(rows[:, 0], rows[:, 1], rows[:, 2:4])
+    truth = truth.select(np.isfinite(truth.points).all(axis=1))
+    clip = folder / "test_A.avi"
+    results = [
+        (f"{OURS}, objects 8", bench.track(clip, "tracking.objects=8")),
+        *bench.track_by_peers(clip, 50, Cleaning()),
+    ]
+    lines = []
+    for name, found in results:
+        share = 1 - score_points(truth, found, radius=20).misses / len(truth)
+        middle = float(np.median(_distances(truth, found, radius=20)))
+        lines.append((name, f"{share:.1%}", f"{middle:.2f} px", str(len(np.unique(found.ids)))))
+    yield Table(
+        "Eight zebrafish, against idtracker.ai's positions, one to one",
+        ("method", "positions with a track within 20 px", "median distance", "ids used"),
+        lines,
+    )
+
+
+def mouse(bench: Bench) -> Iterator[Table]:
+    """Measure how far the tracker and three other tools are from one another on one mouse."""
+    folder = bench.data / "tracktor_mouse"
+    clip = folder / "mouse_video.mp4"
+    tools = {
+        "Tracktor": _tracktor(folder / "mouse_video_tracked.csv"),
+        "idTracker": _idtracker(folder / "mouse_video_idtracked.txt"),
+        "ToxTrac": _toxtrac(folder / "mouse_video_toxtracked.txt"),
+    }
+    found = bench.track(clip)
+    _, oldest = np.unique(found.frames, return_index=True)  # rows of a frame come by ascending id
+    tools[OURS] = found.select(oldest)
+    objects = len(np.unique(found.ids))
+    lines = []
+    for first, second in combinations(tools, 2):
+        apart = _apart(tools[first], tools[second])
+        lines.append((f"{first} and {second}", f"{np.median(apart):.2f} px", str(len(apart))))
+    yield Table(
+        f"One mouse, 10,000 frames, against three other tools ({OURS}: {objects} ids)",
+        ("between", "median distance", "frames"),
+        lines,
+    )
+
+
+def demo(bench: Bench) -> Iterator[Table]:
+    """Measure the drawn clip of this repository against its exact truth."""
+    folder = Path(__file__).parent.parent / "videos"
+    truth = read_tracks(folder / "demo_truth.csv")
+    clip = folder / "demo.mp4"
+    results = [(OURS, bench.track(clip)), *bench.track_by_peers(clip, 25, UPRIGHT)]
+    lines = []
+    for name, found in results:
+        followers = match(truth, found, radius=25).followers()
+        kept = sum(len(names) == 1 for names in followers.values())
+        error = float(np.median(_distances(truth, found, radius=25)))
+        objects = len(np.unique(truth.ids))
+        cells = _cells(score_points(truth, found))
+        lines.append((name, f"{kept} of {objects}", f"{error:.2f} px", *cells))
+    yield Table(
+        "Demo clip, points, 25 px",
+        ("method", "objects under one id", "median centre error", *SCORE_COLUMNS),
+        lines,
+    )
+
+
+def meetings(bench: Bench) -> Iterator[Table]:
+    """Measure random meetings of two objects, as bare point sets."""
+    lines = []
+    for kind in MEETING_KINDS:
+        kept, errors, spent = 0, [], []
+        for number in range(MEETINGS):
+            rng = np.random.default_rng([bench.seed, MEETING_KINDS.index(kind), number])
+            truth = meeting(kind, rng)
+            tracker, snapshots = Tracker(), []
+            for i, points in enumerate(truth.points):
+                begin = time.perf_counter()
+                snapshots.append(tracker.update(points, time=i / 25))
+                spent.append(time.perf_counter() - begin)
+            score = score_meeting(truth, snapshots)
+            kept += score.kept
+            errors.append(score.error)
+        lines.append(
+            (
+                kind,
+                f"{kept} of {MEETINGS}",
+                f"{np.median(errors):.2f} px",
+                f"{1000 * np.median(spent):.2f} ms",
+                f"{1000 * np.mean(spent):.2f} ms",
+            )
+        )
+    yield Table(
+        f"Random meetings of two objects as point sets, seed {bench.seed}",
+        ("meeting", "identities kept", "median error in contact", "median update", "mean update"),
+        lines,
+    )
+
+
+CLIPS: dict[str, Callable[[Bench], Iterator[Table]]] = {
+    "pets": pets,
+    "tud": tud,
+    "fish": fish,
+    "mouse": mouse,
+    "demo": demo,
+    "meetings": meetings,
+}
+
+
+def _scored(
+    title: str,
+    results: Iterable[tuple[str, Trajectories]],
+    score: Callable[[Trajectories], Scores],
+) -> Table:
+    return Table(
+        title,
+        ("method", *SCORE_COLUMNS),
+        [(name, *_cells(score(found))) for name, found in results],
+    )
+
+
+def _cells(scores: Scores) -> tuple[str, ...]:
+    shares = (scores.hota, scores.mota, scores.idf1)
+    counts = (scores.false_positives, scores.misses, scores.switches)
+    return (*(f"{share:.1f}" for share in shares), *(str(count) for count in counts))
+
+
+def _distances(truth: Trajectories, found: Trajectories, radius: float) -> Floats:
+    """Return the distances of all matched pairs, px."""
+    place = {key: row for row, key in enumerate(truth.keys())}
+    other = {key: row for row, key in enumerate(found.keys())}
+    pairs = match(truth, found, radius=radius).partner
+    first = [place[key] for key in pairs]
+    second = [other[frame, follower] for (frame, _), follower in pairs.items()]
+    return np.asarray(np.linalg.norm(truth.points[first] - found.points[second], axis=1))
+
+
+def _apart(first: Trajectories, second: Trajectories) -> Floats:
+    """Return the distances, px, in the frames that two single trajectories have in common."""
+    _, rows, columns = np.intersect1d(first.frames, second.frames, return_indices=True)
+    return np.asarray(np.linalg.norm(first.points[rows] - second.points[columns], axis=1))
+
+
+def _single(frames: Any, points: Floats) -> Trajectories:
+    seen = np.isfinite(points).all(axis=1)
+    frames = np.asarray(frames)[seen]
+    return Trajectories.of_points(frames, np.ones(len(frames)), points[seen])
+
+
+def _tracktor(path: Path) -> Trajectories:
+    rows = np.genfromtxt(path, delimiter=",", skip_header=1)  # index, frame from 1, x, y
+    return _single(rows[:, 1] - 1, rows[:, 2:4])
+
+
+def _idtracker(path: Path) -> Trajectories:
+    rows = np.genfromtxt(path, skip_header=1)  # x, y, probability; a row for each frame
+    return _single(np.arange(len(rows)), rows[:, :2])
+
+
+def _toxtrac(path: Path) -> Trajectories:
+    rows = np.genfromtxt(path)  # frame from 0, arena, animal, x, y in the arena, label
+    return _single(rows[:, 0], rows[:, 3:5] + [85.8, 13.4])  # where the arena begins, px
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the clips")
+    parser.add_argument("--clips", default=",".join(CLIPS), help="which of them, with commas")
+    parser.add_argument("--peers", action="store_true", help="run the peers, too")
+    parser.add_argument("--markdown", action="store_true", help="print tables for the README")
+    parser.add_argument("--seed", type=int, help="seed of the meetings; default: a fresh one")
+    arguments = parser.parse_args()
+    unknown = set(arguments.clips.split(",")) - set(CLIPS)
+    if unknown:
+        parser.error(f"--clips has no {', '.join(sorted(unknown))}; choose from {', '.join(CLIPS)}")
+    seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
+    bench = Bench(arguments.data, arguments.peers, seed)
+    for name in arguments.clips.split(","):
+        for table in CLIPS[name](bench):
+            print(table.markdown() if arguments.markdown else table.plain(), end="\n\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
