@@ -41,6 +41,9 @@ class Objects:
         Shape (k,), frames since birth; frames in which the object was seen.
     singled
         Shape (k,), frames in which it was seen apart from all others.
+    unusual
+        Shape (k,), frames apart in which its shape was none of the scene's usual ones, less those
+        in which it was.
     doubted
         Shape (k,), seconds for which the evidence has said that there are fewer objects here.
     confirmed
@@ -65,6 +68,7 @@ class Objects:
     age: NDArray[np.int64]
     hits: NDArray[np.int64]
     singled: NDArray[np.int64]
+    unusual: NDArray[np.int64]
     doubted: Array
     confirmed: NDArray[np.bool_]
     missing: NDArray[np.bool_]
@@ -121,6 +125,7 @@ def no_objects() -> Objects:
         age=count,
         hits=count,
         singled=count,
+        unusual=count,
         doubted=zero,
         confirmed=flag,
         missing=flag,

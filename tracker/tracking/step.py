@@ -40,7 +40,8 @@ _DOUBT = 0.75  # foreground below this multiple of what the objects cover may ho
 _DOUBT_PATIENCE = (0.25, 1.5)  # of coast_seconds: for objects never seen apart, and for others
 _APART = 5  # frames apart from others that prove an object
 _WHOLE = 0.75  # share of its usual foreground with which an object counts as whole
-_SETTLED = 25.0  # frames apart from others after which an object's own extent is known
+_SETTLED = 25.0  # frames of an unusual shape after which an object is as free as it can be
+_ODD = 0.1  # relative change by the size model's limit that tells an unusual shape
 _SETTLE = 0.05  # pull of the typical extent on the frozen one, a frame
 _FILLED = 0.4  # share of its uncovered part that must be foreground for it to count as exposed
 _EXCESS = 1.6  # foreground beyond this multiple of an object's area wants another explanation
@@ -235,7 +236,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     shaped = visible & alone & (hidden == 0)
     usual = np.maximum(objects.usual, 1e-9)
     rate = np.where(mass > usual, 0.3, 0.02) * (visible & alone)
-    extents = _reshape(prior, updated, Stats(mass, mean, scatter), shaped, options)
+    updated = _reshape(prior, updated, Stats(mass, mean, scatter), shaped, options)
     now, period = prior.time or 0.0, prior.period or 0.0
     open_area = open_area * (1 - veil)
     shown = visible & (exposed > np.maximum(_EXPOSED * areas, _FILLED * open_area))
@@ -246,7 +247,6 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     reach_rate = np.where(shaped, _REACH_RATE, 0.0)[:, None]
     refined = replace(
         updated,
-        extents=extents,
         mass=mass,
         usual=usual + rate * (mass - usual),
         colors=colors,
@@ -601,35 +601,34 @@ def _update(objects: Objects, stats: Stats, visible: NDArray[np.bool_], hidden: 
 
 def _reshape(
     prior: State, objects: Objects, stats: Stats, which: NDArray[np.bool_], options: TrackingOptions
-) -> Array:
+) -> Objects:
     """Blend each extent with the newest scatter and the typical extent.
 
-    Σ = (100 Σ⁻ + 60 Σ_size + τ n S) / (160 + τ n), then limited by the size model.
+    Σ = (100 Σ⁻ + 60 Σ_size + τ n S) / (160 + τ n), then limited by the size model. An object whose
+    shape keeps being none of the usual ones (a dog among people) wins the right to it.
     """
-    extents = objects.extents.copy()
-    if prior.sizes is not None and len(objects):
-        typical = prior.sizes.covariances(objects.means, extents)
-        unsettled = 1 - np.minimum(objects.singled / _SETTLED, 1.0)
-        pull = np.where(which, 0.0, _SETTLE) * unsettled
-        extents += pull[:, None, None] * (typical - extents)
+    extents, unusual, sizes = objects.extents.copy(), objects.unusual.copy(), prior.sizes
+    own = 1 - np.minimum(unusual / _SETTLED, 1.0)
+    if sizes is not None and len(objects):
+        typical = sizes.covariances(objects.means, extents)
+        extents += (np.where(which, 0.0, _SETTLE) * own)[:, None, None] * (typical - extents)
     if not which.any():
-        return extents
+        return replace(objects, extents=extents)
+    scatter, means, own = stats.scatter[which], objects.means[which], own[which]
     counted = np.minimum(stats.mass[which], options.effective_points)[:, None, None]
     # A young object has not yet an extent of its own.
-    own = np.minimum(_OWN, 25.0 * objects.hits[which])[:, None, None]
-    scatter, means = stats.scatter[which], objects.means[which]
-    total = own * extents[which] + counted * scatter
-    mass = own + counted
-    if prior.sizes is not None:
-        settled = np.minimum(objects.singled[which] / _SETTLED, 1.0)
-        typical = _TYPICAL * (1 - settled)[:, None, None]
-        total += typical * prior.sizes.covariances(means, scatter)
-        mass = mass + typical
-    blended = total / mass
-    if prior.sizes is not None:
-        blended = prior.sizes.clamp(blended, means, 1 + settled)
-    extents[which] = blended
-    return extents
+    before = np.minimum(_OWN, 25.0 * objects.hits[which])[:, None, None]
+    total = before * extents[which] + counted * scatter
+    if sizes is None:
+        extents[which] = total / (before + counted)
+        return replace(objects, extents=extents)
+    weight = _TYPICAL * own[:, None, None]
+    total += weight * sizes.covariances(means, scatter)
+    extents[which] = sizes.clamp(total / (before + counted + weight), means, 2 - own)
+    change = np.abs(sizes.clamp(scatter, means) - scatter).sum(axis=(1, 2))
+    odd = change > _ODD * np.abs(scatter).sum(axis=(1, 2))
+    unusual[which] = np.clip(unusual[which] + np.where(odd, 1, -1), 0, int(2 * _SETTLED))
+    return replace(objects, extents=extents, unusual=unusual)
 
 
 def _unseen(objects: Objects, elapsed: float) -> Objects:
@@ -712,6 +711,7 @@ def _newborn(state: State, found: Stats) -> Objects:
         age=np.ones(k, dtype=np.int64),
         hits=np.ones(k, dtype=np.int64),
         singled=np.zeros(k, dtype=np.int64),
+        unusual=np.zeros(k, dtype=np.int64),
         doubted=np.zeros(k),
         confirmed=np.zeros(k, dtype=bool),
         missing=np.zeros(k, dtype=bool),
