@@ -140,6 +140,32 @@ NO_SCENE = Scene()
 
 
 @dataclass(frozen=True, slots=True)
+class Episode:
+    """A contact of two objects, from the first touch until they have parted.
+
+    Parameters
+    ----------
+    first, second
+        Their ids.
+    colors
+        Shape (2, COLOR_BINS), their histograms before.
+    lengths
+        Shape (2,), their `Objects.lengths` before, px.
+    confusion
+        Largest probability so far of taking one for the other by motion alone, 0 to 1/2.
+    apart
+        Frames since they parted.
+    """
+
+    first: int
+    second: int
+    colors: Array
+    lengths: Array
+    confusion: float = 0.0
+    apart: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Everything that the next step depends on.
 
@@ -151,6 +177,8 @@ class State:
         Of the newest frame, s; None before the first.
     period
         Typical time between frames, s; None before the second.
+    episodes
+        The contacts that are not settled yet.
     next_id
         The id of the next object; ids are never used again.
     reach
@@ -170,6 +198,7 @@ class State:
     objects: Objects = field(default_factory=no_objects)
     time: float | None = None
     period: float | None = None
+    episodes: tuple[Episode, ...] = ()
     next_id: int = 1
     reach: Array = field(default_factory=lambda: np.full(4, 2.0))
     patches: Patches = NO_PATCHES

@@ -23,6 +23,7 @@ from tracker.mixture import (
 )
 from tracker.tracking.births import resolve, split
 from tracker.tracking.blobs import Blobs, find_blobs
+from tracker.tracking.contact import follow_contacts, touching
 from tracker.tracking.sizes import Patches, fit_sizes
 from tracker.tracking.state import Objects, State
 from tracker.types import Array, Event, Points
@@ -104,6 +105,8 @@ def step(state: State, points: Points, time: float, options: TrackingOptions) ->
     if points.flood:
         return hold(prior, points)
     state, info = refine(prior, points, options)
+    state, events = follow_contacts(state, _COLOR_RATE)
+    info = replace(info, events=info.events + events)
     state, info = retire(state, info, options)
     state, info = recover(state, info, options)
     state, info = spawn(state, info, options)
@@ -235,7 +238,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     updated = _update(objects, Stats(counted, mean, scatter), visible, hidden)
     shaped = visible & alone & (hidden == 0)
     usual = np.maximum(objects.usual, 1e-9)
-    rate = np.where(mass > usual, 0.3, 0.02) * (visible & alone)
+    follow = np.where(mass > usual, 0.3, 0.02) * (visible & alone)
     updated = _reshape(prior, updated, Stats(mass, mean, scatter), shaped, options)
     now, period = prior.time or 0.0, prior.period or 0.0
     open_area = open_area * (1 - veil)
@@ -248,7 +251,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     refined = replace(
         updated,
         mass=mass,
-        usual=usual + rate * (mass - usual),
+        usual=usual + follow * (mass - usual),
         colors=colors,
         reach=objects.reach + reach_rate * (reach - objects.reach),
         seen=np.where(visible, now, objects.seen + waiting),
@@ -545,14 +548,9 @@ def _groups(objects: Objects, blobs: Blobs) -> list[tuple[NDArray[np.intp], NDAr
     pair_object = np.concatenate([plain_object, pair_object[linked]])
     pair_patch = np.concatenate([plain_patch, pair_patch[linked]])
 
-    first, second = np.triu_indices(k, 1)
-    apart = objects.means[first] - objects.means[second]
-    both = objects.extents[first] + objects.extents[second]
-    # Two outlines touch about where the distance is the sum of their radii.
-    radius = np.einsum("pi,pij,pj->p", apart, np.linalg.inv(both), apart)
-    touch = radius < 4 * 1.6
-    rows = np.concatenate([pair_object, first[touch]])
-    columns = np.concatenate([pair_patch + k, second[touch]])
+    first, second = touching(objects)
+    rows = np.concatenate([pair_object, first])
+    columns = np.concatenate([pair_patch + k, second])
     graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(k + b, k + b))
     _, label = connected_components(graph, directed=False)
     groups = []
