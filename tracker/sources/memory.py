@@ -18,8 +18,13 @@ from tracker.types import Frame, Image
 class Drawn(Protocol):
     """A scene that draws its frames when they are asked for."""
 
-    fps: float
-    frame_count: int
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames it has."""
 
     def render(self, index: int) -> Image:
         """Return frame `index`, shape (height, width, 3), BGR."""
