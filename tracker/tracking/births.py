@@ -26,7 +26,7 @@ _INSIDE, _OUTSIDE = 0.85, 0.03  # probability of foreground within and without a
 _EVIDENCE = 60.0  # effective samples of one object
 _PRICE = 4.0  # nats that one more object must gain
 _ROUNDS = 12
-_FEWEST = 12.0  # px², the least that can be an object where sizes are unknown
+SMALLEST = 12.0  # px², the least that can be an object
 _SHARE = 0.25  # of the largest object known, likewise
 
 
@@ -36,11 +36,11 @@ def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Stats:
     if sizes is None:
         typical = np.median(state.objects.areas) if len(state.objects) else 0.0
         largest = rest.mass.max() if not len(state.objects) else typical
-        kept = rest.mass >= max(_FEWEST, _SHARE * float(largest))
+        kept = rest.mass >= max(SMALLEST, _SHARE * float(largest))
         return Stats(rest.mass[kept], rest.means[kept], rest.scatters[kept])
     expected = sizes.areas(rest.means)
     parts: list[Stats] = []
-    for b in np.flatnonzero(rest.mass >= options.birth_area * expected):
+    for b in np.flatnonzero(rest.mass >= np.maximum(options.birth_area * expected, SMALLEST)):
         one = slice(b, b + 1)
         extent = sizes.clamp(rest.scatters[one], rest.means[one])
         single = Stats(rest.mass[one], rest.means[one], extent)

@@ -17,7 +17,7 @@ from tracker.tracking.state import Episode, Objects, State
 from tracker.types import Array, Event
 
 _PARTED = 5  # frames apart from others after which a contact is judged
-_COLOR_SAMPLES = 20.0  # independent colour samples that a view of an object is worth
+_COLOR_SAMPLES = 8.0  # independent colour samples that a view of an object is worth
 _COLOR_FLOOR = 0.02  # share of a histogram that is uniform: any colour may turn up
 _SIZE_SPREAD = 0.1  # standard deviation of the logarithm of an object's length between two views
 _MOST_SIZE = 4.0  # nats that sizes may add: a posture is no proof

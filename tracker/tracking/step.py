@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from tracker.config import TrackingOptions
 from tracker.mixture import (
@@ -21,7 +19,7 @@ from tracker.mixture import (
     m_step,
     squared_distances,
 )
-from tracker.tracking.births import resolve, split
+from tracker.tracking.births import SMALLEST, resolve, split
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts, touching
 from tracker.tracking.sizes import Patches, fit_sizes
@@ -357,7 +355,7 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     """Start objects where points are left that nobody explains; report those that prove true."""
     objects, events = state.objects, info.events
     room = options.objects - len(objects) if options.objects else np.inf
-    if room > 0 and info.unexplained.any():
+    if room > 0 and info.blobs.weights[info.unexplained].sum() >= SMALLEST:
         rest, _ = _residual(info)
         found = resolve(rest, state, options)
         if len(found.mass) > room:
@@ -514,7 +512,7 @@ _DISC = _sunflower(64)
 
 def _groups(objects: Objects, blobs: Blobs) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Return, for each set of objects that share patches or touch, its objects and its patches."""
-    k, b = len(objects), len(blobs)
+    k = len(objects)
     gates = (objects.extents + objects.uncertainties[:, :2, :2]) * (2 * _GATE) ** 2
     half = np.sqrt(np.einsum("kii->ki", gates))
     low, high = objects.means - half, objects.means + half
@@ -548,19 +546,32 @@ def _groups(objects: Objects, blobs: Blobs) -> list[tuple[NDArray[np.intp], NDAr
     pair_object = np.concatenate([plain_object, pair_object[linked]])
     pair_patch = np.concatenate([plain_patch, pair_patch[linked]])
 
-    first, second = touching(objects)
-    rows = np.concatenate([pair_object, first])
-    columns = np.concatenate([pair_patch + k, second])
-    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(k + b, k + b))
-    _, label = connected_components(graph, directed=False)
-    groups = []
-    order = np.argsort(label[k:], kind="stable")
-    patch_labels = label[k:][order]
-    for group in dict.fromkeys(label[:k].tolist()):
-        members = np.flatnonzero(label[:k] == group)
-        start, stop = np.searchsorted(patch_labels, [group, group + 1])
-        groups.append((members, np.sort(order[start:stop])))
-    return groups
+    # Few edges: joining sets by hand is quicker than a sparse graph.
+    group = list(range(k))
+
+    def root(one: int) -> int:
+        while group[one] != one:
+            group[one] = group[group[one]]
+            one = group[one]
+        return one
+
+    owner_of: dict[int, int] = {}
+    links = [*zip(*(i.tolist() for i in touching(objects)), strict=True)]
+    for one, patch in zip(pair_object.tolist(), pair_patch.tolist(), strict=True):
+        links.append((owner_of.setdefault(patch, one), one))
+    for one, other in links:
+        low, high = sorted((root(one), root(other)))
+        group[high] = low
+    members: dict[int, list[int]] = {}
+    patches: dict[int, list[int]] = {}
+    for one in range(k):
+        members.setdefault(root(one), []).append(one)
+    for patch in sorted(owner_of):
+        patches.setdefault(root(owner_of[patch]), []).append(patch)
+    return [
+        (np.array(members[name]), np.array(patches.get(name, []), dtype=np.intp))
+        for name in members
+    ]
 
 
 def _merged(blobs: Blobs, patches: NDArray[np.intp]) -> Stats:
