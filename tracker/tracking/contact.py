@@ -131,7 +131,8 @@ def _swap_log_odds(
 
 def _smoothed(histograms: Array) -> Array:
     total = np.maximum(histograms.sum(axis=1, keepdims=True), 1e-12)
-    return (1 - _COLOR_FLOOR) * histograms / total + _COLOR_FLOOR / histograms.shape[1]
+    shares: Array = (1 - _COLOR_FLOOR) * histograms / total + _COLOR_FLOOR / histograms.shape[1]
+    return shares
 
 
 def _exchanged(objects: Objects, i: int, j: int) -> Objects:
