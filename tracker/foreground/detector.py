@@ -15,6 +15,10 @@ from tracker.foreground.shadow import FloatPixels, ShadowTest, is_grey
 from tracker.types import Frame, Image, Points, Scene
 
 
+BETWEEN = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)), np.uint8)
+"""Reach, in cells, of one part of an object to the next: objects have some 350 cells."""
+
+
 class Background(Protocol):
     """What differs between the models: what the empty scene looks like."""
 
@@ -100,8 +104,11 @@ def clean(changed: Mask, image: Image, background: Background, shadow: ShadowTes
     turns to infrared at night loses its colour.
     """
     if shadow is not None and not is_grey(image):
-        changed = changed.copy()
+        everything, changed = changed, changed.copy()
         cells = np.flatnonzero(changed > 0)
         pixels = image.reshape(-1, 3)[cells].astype(np.float32)
         changed.ravel()[cells[shadow(pixels, *background.appearance(cells))]] = 0
+        # Grey clothes on grey ground pass for shadow; what lies between parts of an object is it.
+        closed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, BETWEEN)
+        changed = np.asarray(cv2.bitwise_and(closed, everything), np.uint8)
     return np.asarray(cv2.medianBlur(changed, 3), np.uint8)
