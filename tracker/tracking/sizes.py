@@ -164,7 +164,8 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
         if len(centres) >= 4:
             slope, intercept = _line(np.array(centres), np.array(heights), np.array(counts))
     lowest, highest = (_quantile(rows, patches.areas, q) for q in (0.02, 0.98))
-    if (intercept + slope * np.array([lowest, highest])).min() < 0.3 * typical:
+    # Nearer things are lower in the picture and larger; the reverse is an accident of fragments.
+    if slope < 0 or intercept + slope * lowest < 0.3 * typical:
         intercept, slope = typical, 0.0
     ratio = lengths / (intercept + slope * np.clip(rows, lowest, highest))
     single = (ratio > 0.6) & (ratio < 1.5)
