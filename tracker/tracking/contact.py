@@ -19,6 +19,7 @@ from tracker.types import Array, Event
 _PARTED = 5  # frames apart from others after which a contact is judged
 _COLOR_SAMPLES = 8.0  # independent colour samples that a view of an object is worth
 _COLOR_FLOOR = 0.02  # share of a histogram that is uniform: any colour may turn up
+_MOST_COLOR = 8.0  # nats that colours may add: light changes them, too
 _SIZE_SPREAD = 0.1  # standard deviation of the logarithm of an object's length between two views
 _MOST_SIZE = 4.0  # nats that sizes may add: a posture is no proof
 
@@ -122,7 +123,8 @@ def _swap_log_odds(
         kept = (1 - color_rate) ** _PARTED
         after = np.maximum((objects.colors[both] - kept * episode.colors) / (1 - kept), 0.0)
         difference = _smoothed(after)[0] - _smoothed(after)[1]
-        evidence += _COLOR_SAMPLES * float(difference @ (np.log(before[0]) - np.log(before[1])))
+        color = _COLOR_SAMPLES * float(difference @ (np.log(before[0]) - np.log(before[1])))
+        evidence += float(np.clip(color, -_MOST_COLOR, _MOST_COLOR))
     lengths = np.log(objects.lengths[both]), np.log(episode.lengths)
     size = (lengths[0][0] - lengths[0][1]) * (lengths[1][0] - lengths[1][1]) / _SIZE_SPREAD**2
     evidence += float(np.clip(size, -_MOST_SIZE, _MOST_SIZE))

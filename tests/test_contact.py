@@ -1,0 +1,122 @@
+"""Laws of identity through a contact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tracker.tracking import Tracker
+from tracker.tracking.contact import follow_contacts
+from tracker.tracking.state import Episode
+from tracker.types import COLOR_BINS, Array, Points, Snapshot
+
+RADIUS = 20
+
+
+def disc(centre: Array) -> Array:
+    """Return the pixels of a disc, shape (n, 2)."""
+    low = np.floor(centre - RADIUS - 1)
+    y, x = np.mgrid[0 : 2 * RADIUS + 3, 0 : 2 * RADIUS + 3]
+    pixels = np.column_stack([x.ravel(), y.ravel()]) + low
+    return pixels[((pixels - centre) ** 2).sum(axis=1) <= RADIUS**2]
+
+
+def meet(pause: int, offset: float, colors: tuple[int, int] | None = None) -> list[Snapshot]:
+    """Let two discs meet, stand for a while, and go on; return what the tracker says.
+
+    `offset` is the distance of their paths in px. With colours, the first disc is in front.
+    """
+    path = [*range(-150, 0, 5), *[0] * pause, *range(0, 155, 5)]
+    tracker = Tracker()
+    snapshots = []
+    for i, x in enumerate(path):
+        front = disc(np.array([300.0 + x, 100 - offset / 2]))
+        back = disc(np.array([300.0 - x, 100 + offset / 2]))
+        both = np.vstack([front, back])
+        bins = np.repeat(np.array(colors or (0, 0), dtype=np.uint8), [len(front), len(back)])
+        _, first = np.unique(both, axis=0, return_index=True)
+        points = Points(both[first], colors=bins[first] if colors else None)
+        snapshots.append(tracker.update(points, time=i / 25))
+    return snapshots
+
+
+def swap_probabilities(snapshots: list[Snapshot]) -> list[float]:
+    return [
+        float(event.message.rpartition(" ")[2])
+        for snapshot in snapshots
+        for event in snapshot.diagnostics.events
+        if event.kind == "parting"
+    ]
+
+
+def test_objects_that_stood_in_one_place_and_look_alike_may_be_either() -> None:
+    (chance,) = swap_probabilities(meet(pause=15, offset=0))
+    assert 0.3 < chance <= 0.5
+
+
+@pytest.mark.parametrize(("pause", "offset"), [(0, 0.0), (15, 25.0)])
+def test_speed_or_place_tells_who_is_who(pause: int, offset: float) -> None:
+    (chance,) = swap_probabilities(meet(pause, offset))
+    assert chance < 0.05
+
+
+def test_colour_tells_who_is_who() -> None:
+    snapshots = meet(pause=15, offset=0, colors=(3, 40))
+    (chance,) = swap_probabilities(snapshots)
+    assert chance < 0.05
+    left = {t.id for t in snapshots[10].tracks if t.mean[0] < 300}
+    right = {t.id for t in snapshots[-1].tracks if t.mean[0] > 300}
+    assert left == right  # it came from the left and went on to the right
+
+
+@pytest.mark.parametrize("confusion", [0.5, 1e-6])
+def test_names_follow_the_colours_where_motion_allows(confusion: float) -> None:
+    tracker = Tracker()
+    for i in range(8):
+        discs = [disc(np.array([x, 100.0])) for x in (100.0, 300.0)]
+        bins = np.repeat(np.array([3, 40], dtype=np.uint8), [len(d) for d in discs])
+        tracker.update(Points(np.vstack(discs), colors=bins), time=i / 25)
+    objects = tracker.state.objects
+    # Before they met, the first had the colour that the second has now.
+    episode = Episode(1, 2, objects.colors[::-1], objects.lengths, confusion, apart=4)
+    state, events = follow_contacts(replace(tracker.state, episodes=(episode,)), color_rate=0.1)
+    exchanged = confusion == 0.5
+    assert (state.objects.means[0, 0] > 200) == exchanged
+    assert [event.kind for event in events] == ["parting"]
+    assert state.episodes == ()
+    if exchanged:
+        assert state.objects.identity.min() > 0.9
+
+
+def test_identity_never_rises() -> None:
+    last: dict[int, float] = {}
+    for snapshot in meet(pause=15, offset=0):
+        for track in snapshot.tracks:
+            assert track.identity_confidence <= last.get(track.id, 1.0)
+            last[track.id] = track.identity_confidence
+    assert min(last.values()) < 0.8
+
+
+def test_contact_is_reported_once_at_each_end() -> None:
+    kinds = [e.kind for s in meet(pause=15, offset=25) for e in s.diagnostics.events]
+    assert kinds.count("contact") == kinds.count("parting") == 1
+
+
+def test_an_object_that_vanishes_ends_its_contacts() -> None:
+    tracker = Tracker()
+    for i, x in enumerate(range(-150, 0, 5)):
+        both = np.vstack([disc(np.array([300.0 + s * x, 100.0])) for s in (1, -1)])
+        tracker.update(np.unique(both, axis=0), time=i / 25)
+    assert tracker.state.episodes
+    tracker.state = replace(
+        tracker.state, objects=tracker.state.objects.chosen(np.array([True, False]))
+    )
+    tracker.update(disc(np.array([300.0, 100.0])), time=3)
+    assert tracker.state.episodes == ()
+
+
+def test_histograms_have_the_size_of_the_palette() -> None:
+    snapshots = meet(pause=0, offset=0, colors=(0, COLOR_BINS - 1))
+    assert len(snapshots[-1].tracks) == 2
