@@ -27,9 +27,9 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "tracker", *map(str, arguments)]
 
 
-def call(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def call(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*arguments), capture_output=True, text=True, timeout=60, cwd=cwd, check=False
+        command(*arguments), capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -84,14 +84,14 @@ def test_the_same_input_gives_the_same_output_bit_for_bit(
         assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
 
 
-def test_options_and_settings_reach_the_run(clip: Path, tmp_path: Path) -> None:
+def test_options_and_settings_reach_the_run(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.toml").write_text("[overlay]\ntint = true\n")
-    done = call(
-        *("run", clip, "--config", "mine.toml", "--set", "foreground.samples=20"),
-        *("--set", "foreground.shadows=false", "--objects", 2, "--fps", 50, "--max-frames", 30),
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
+    settings = "--config mine.toml --set foreground.samples=20 --set foreground.shadows=false"
+    options = "--objects 2 --fps 50 --max-frames 30"
+    assert main(["run", str(clip), *settings.split(), *options.split()]) == 0
     content = record(tmp_path / "out")
     assert content["config"]["overlay"]["tint"] is True
     assert content["config"]["foreground"]["samples"] == 20
@@ -132,37 +132,43 @@ def test_wrong_usage_is_said_in_one_go(
 
 
 @pytest.mark.parametrize("content", [None, b"", b"hello, this is text\n"])
-def test_a_source_that_is_none_leaves_nothing(content: bytes | None, tmp_path: Path) -> None:
+def test_a_source_that_is_none_leaves_nothing(
+    content: bytes | None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     source = tmp_path / "clip.mp4"
     if content is not None:
         source.write_bytes(content)
-    done = call("run", source, "--out", tmp_path / "out")
-    assert done.returncode == 3
-    assert done.stderr.startswith("tracker: ")
-    assert done.stderr.count("\n") == 1
-    assert "clip.mp4" in done.stderr
+    assert main(["run", str(source), "--out", str(tmp_path / "out")]) == 3
+    said = capfd.readouterr().err
+    assert said.startswith("tracker: ")
+    assert said.count("\n") == 1
+    assert "clip.mp4" in said
     assert not (tmp_path / "out").exists()
 
 
-def test_a_source_cut_short_keeps_its_results(clip: Path, tmp_path: Path) -> None:
+def test_a_source_cut_short_keeps_its_results(
+    clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     stump = tmp_path / "stump.avi"
     stump.write_bytes(clip.read_bytes()[: clip.stat().st_size * 6 // 10])
-    done = call("run", stump, "--out", tmp_path / "out")
-    assert done.returncode == 4, done.stderr
-    assert done.stderr.count("\n") == 1
+    assert main(["run", str(stump), "--out", str(tmp_path / "out")]) == 4
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
     assert files(tmp_path / "out") == RESULTS
     content = record(tmp_path / "out")
     assert content["source"]["verdict"] in ("cut short", "damaged")
-    assert content["source"]["reason"] in done.stderr
+    assert content["source"]["reason"] in said
     assert 30 < content["counts"]["frames"] < 40
 
 
-def test_an_output_that_cannot_be_written_ends_with_5(clip: Path, tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_written_ends_with_5(
+    clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "out").write_text("a file")
-    done = call("run", clip, "--out", tmp_path / "out")
-    assert done.returncode == 5
-    assert done.stderr.startswith("tracker: cannot write")
-    assert done.stderr.count("\n") == 1
+    assert main(["run", str(clip), "--out", str(tmp_path / "out")]) == 5
+    said = capfd.readouterr().err
+    assert said.startswith("tracker: cannot write")
+    assert said.count("\n") == 1
 
 
 @pytest.fixture
