@@ -14,7 +14,6 @@ from tracker.foreground.palette import color_bins
 from tracker.foreground.shadow import FloatPixels, ShadowTest, is_grey
 from tracker.types import Frame, Image, Points, Scene
 
-
 BETWEEN = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)), np.uint8)
 """Reach, in cells, of one part of an object to the next: objects have some 350 cells."""
 
