@@ -1,0 +1,66 @@
+"""What the tracker must show on real clips and on the demo clip, by the real command.
+
+The bounds are those the project promises, not those it reaches; see the README for these.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scoring import Trajectories, read, read_truth, score_boxes, score_points
+
+from tracker.cli import main
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*words: object) -> None:
+    """Run the command, which is to end well."""
+    assert not main(["run", *map(str, words), "--no-video"])
+
+
+@pytest.mark.clips
+def test_pedestrians(data: Path, tmp_path: Path) -> None:
+    folder = data / "pets09_s2l1"
+    run(folder / "vtest.avi", "--out", tmp_path)
+    scores = score_boxes(read_truth(folder / "gt.txt"), read(tmp_path / "mot.txt"))
+    assert scores.hota >= 55
+    assert scores.mota >= 70
+    assert scores.idf1 >= 72
+
+
+@pytest.mark.clips
+def test_fish_of_a_known_number(data: Path, tmp_path: Path) -> None:
+    folder = data / "idtrackerai_a"
+    run(folder / "test_A.avi", "--objects", 8, "--out", tmp_path)
+    tracks = read(tmp_path / "tracks.csv")
+    rows = np.genfromtxt(folder / "peer_idtrackerai_test_A.csv", delimiter=",", skip_header=1)
+    rows = rows[~np.isnan(rows).any(axis=1)]
+    found = 0
+    for frame, _, x, y in rows:
+        here = tracks.points[tracks.frames == frame]
+        found += bool((np.hypot(*(here - (x, y)).T) < 20).any())
+    assert found / len(rows) >= 0.95
+    assert len(np.unique(tracks.ids)) == 8
+
+
+def test_demo_clip(tmp_path: Path) -> None:
+    run(ROOT / "videos" / "demo.mp4", "--out", tmp_path)
+    truth = read(ROOT / "videos" / "demo_truth.csv")
+    tracks = read(tmp_path / "tracks.csv")
+    scores = score_points(truth, tracks)
+    assert scores.switches == 0
+    assert len(np.unique(tracks.ids)) == len(np.unique(truth.ids))
+    assert np.median(_errors(truth, tracks)) < 1.5
+    assert json.loads((tmp_path / "run.json").read_text())["source"]["verdict"] == "complete"
+
+
+def _errors(truth: Trajectories, tracks: Trajectories) -> list[float]:
+    """Return the distance of each true centre to the nearest track, px."""
+    return [
+        float(np.hypot(*(tracks.points[tracks.frames == frame] - point).T).min(initial=np.inf))
+        for frame, point in zip(truth.frames, truth.points, strict=True)
+    ]
