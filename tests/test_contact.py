@@ -12,7 +12,7 @@ from tracker.tracking.contact import follow_contacts
 from tracker.tracking.state import Episode
 from tracker.types import COLOR_BINS, Array, Points, Snapshot
 
-RADIUS = 20
+RADIUS = 12
 
 
 def disc(centre: Array) -> Array:
@@ -56,7 +56,7 @@ def test_objects_that_stood_in_one_place_and_look_alike_may_be_either() -> None:
     assert 0.3 < chance <= 0.5
 
 
-@pytest.mark.parametrize(("pause", "offset"), [(0, 0.0), (15, 25.0)])
+@pytest.mark.parametrize(("pause", "offset"), [(0, 0.0), (15, 15.0)])
 def test_speed_or_place_tells_who_is_who(pause: int, offset: float) -> None:
     (chance,) = swap_probabilities(meet(pause, offset))
     assert chance < 0.05
@@ -100,7 +100,7 @@ def test_identity_never_rises() -> None:
 
 
 def test_contact_is_reported_once_at_each_end() -> None:
-    kinds = [e.kind for s in meet(pause=15, offset=25) for e in s.diagnostics.events]
+    kinds = [e.kind for s in meet(pause=15, offset=15) for e in s.diagnostics.events]
     assert kinds.count("contact") == kinds.count("parting") == 1
 
 
