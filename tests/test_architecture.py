@@ -59,7 +59,7 @@ CV2_LIVES_IN = {"sources", "foreground", "overlay", "sinks"}
 
 
 def room_of(module: str) -> str:
-    """Return "tracking" for "tracker.tracking.step", and "__init__" for the package itself."""
+    """Return "tracking" for "tracker.tracking.policy", and "__init__" for the package itself."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else "__init__"
 

@@ -15,7 +15,7 @@ from tracker.config import Config, TrackingOptions
 from tracker.mixture import Mixture, Prior, collect, m_step
 from tracker.synthetic import MEETING_KINDS, MeetingKind, meeting, score_meeting
 from tracker.tracking import Tracker, start, step
-from tracker.tracking.step import predict
+from tracker.tracking.policy import predict
 from tracker.types import Array, Points, Scene, Snapshot, Status
 
 FPS = 25.0
@@ -492,6 +492,14 @@ BAD: dict[str, Callable[[Tracker], Snapshot]] = {
     "a single weight": lambda t: t.update(GOOD, time=9, weights=np.float64(2)),  # type: ignore[arg-type]
     "negative weights": lambda t: t.update(GOOD, time=9, weights=-np.ones(len(GOOD))),
     "weights of NaN": lambda t: t.update(GOOD, time=9, weights=np.full(len(GOOD), np.nan)),
+    "Points of NaN": lambda t: t.update(Points(np.array([[1.0, np.nan]])), time=9),
+    "Points with weights of NaN": lambda t: t.update(
+        Points(GOOD, np.full(len(GOOD), np.nan)), time=9
+    ),
+    "Points with too few colours": lambda t: t.update(
+        Points(GOOD, colors=np.zeros(3, dtype=np.uint8)), time=9
+    ),
+    "Points without spacing": lambda t: t.update(Points(GOOD, spacing=0.0), time=9),
     "weights twice": lambda t: t.update(Points(GOOD), time=9, weights=np.ones(len(GOOD))),
     "the same time": lambda t: t.update(GOOD, time=4 / FPS),
     "an earlier time": lambda t: t.update(GOOD, time=0.01),

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tracker.config import Config, TrackingOptions
+from tracker.tracking.policy import Info, step
 from tracker.tracking.sizes import Patches, fit_sizes
 from tracker.tracking.state import NO_SCENE, State
-from tracker.tracking.step import Info, step
-from tracker.types import Array, Diagnostics, Points, Scene, Snapshot, Status, Track
+from tracker.types import (
+    COLOR_BINS,
+    Array,
+    Diagnostics,
+    Points,
+    Scene,
+    Snapshot,
+    Status,
+    Track,
+)
 
 
 def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
@@ -116,15 +127,17 @@ class Tracker:
         Raises
         ------
         ValueError
-            If the points are not (n, 2) finite numbers, the weights do not fit them, or the time
-            is not a number later than before.
+            If the points are not (n, 2) finite numbers, the weights or colours do not fit them, or
+            the time is not a number later than before.
         """
-        if not isinstance(points, Points):
-            points = _checked(points, weights)
-        elif weights is not None:
-            raise ValueError(
-                "Weights were given beside Points, which carry their own; leave out one."
-            )
+        if isinstance(points, Points):
+            if weights is not None:
+                raise ValueError(
+                    "Weights were given beside Points, which carry their own; leave out one."
+                )
+        else:
+            points = Points(points, weights)
+        points = _checked(points)
         if not np.isfinite(time):
             raise ValueError(f"The time of a frame must be a finite number of seconds, not {time}.")
         self.state, info = step(self.state, points, float(time), self.options)
@@ -132,8 +145,9 @@ class Tracker:
         return snapshot(self._frame, float(time), self.state, info)
 
 
-def _checked(coordinates: Array, weights: Array | None) -> Points:
-    coordinates = np.asarray(coordinates, dtype=np.float64)
+def _checked(points: Points) -> Points:
+    """Return the points as arrays of the right kind, those without weight left out."""
+    coordinates = np.asarray(points.coordinates, dtype=np.float64)
     if coordinates.shape == (0,):
         coordinates = coordinates.reshape(0, 2)
     if coordinates.ndim != 2 or coordinates.shape[1] != 2:
@@ -143,14 +157,30 @@ def _checked(coordinates: Array, weights: Array | None) -> Points:
         )
     if not np.isfinite(coordinates).all():
         raise ValueError("Points must be finite numbers; leave out rows with NaN or infinity.")
-    if weights is not None:
-        weights = np.asarray(weights, dtype=np.float64)
-        if weights.shape != (len(coordinates),):
-            raise ValueError(
-                f"Weights must have the shape ({len(coordinates)},), one for each point, not "
-                f"{weights.shape}."
-            )
-        if not (np.isfinite(weights).all() and (weights >= 0).all()):
-            raise ValueError("Weights must be finite and not negative.")
-        coordinates, weights = coordinates[weights > 0], weights[weights > 0]
-    return Points(coordinates, weights)
+    if not 0 < points.spacing < np.inf:
+        raise ValueError(
+            f"The spacing of points must be a positive number of pixels, not {points.spacing}."
+        )
+    shape = (len(coordinates),)
+    colors = points.colors
+    if colors is not None and (colors.shape != shape or colors.max(initial=0) >= COLOR_BINS):
+        raise ValueError(
+            f"Colours must be indices below {COLOR_BINS} of the shape {shape}, one for each point; "
+            f"the shape is {colors.shape}."
+        )
+    if points.weights is None:
+        return replace(points, coordinates=coordinates)
+    weights = np.asarray(points.weights, dtype=np.float64)
+    if weights.shape != shape:
+        raise ValueError(
+            f"Weights must have the shape {shape}, one for each point, not {weights.shape}."
+        )
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError("Weights must be finite and not negative.")
+    heavy = weights > 0
+    return replace(
+        points,
+        coordinates=coordinates[heavy],
+        weights=weights[heavy],
+        colors=None if colors is None else colors[heavy],
+    )
