@@ -17,21 +17,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matching import match
 from peers import ARENA, TRACKERS, UPRIGHT, Cleaning, boxes, identities
-from scoring import (
-    Floats,
+from table import Table
+
+from tracker import Job, Tracker, load_config, open_source, run
+from tracker.evaluation import (
+    Matching,
+    Measure,
     Scores,
     Trajectories,
-    read_tracks,
+    compare,
+    match,
+    read_rows,
     read_truth,
     score_boxes,
     score_points,
 )
-from table import Table
-
-from tracker import Job, Tracker, load_config, open_source, run
 from tracker.synthetic import MEETING_KINDS, meeting, score_meeting
+from tracker.types import Array
 
 OURS = "tracker"
 MEETINGS = 100
@@ -61,7 +64,7 @@ class Bench:
         with tempfile.TemporaryDirectory() as folder:
             config = load_config(None, ["output.video=false", *settings])
             run(Job(spec=str(spec), out=Path(folder), config=config))
-            return read_tracks(Path(folder) / "tracks.csv")
+            return read_rows(Path(folder) / "tracks.csv")
 
     def track_by_peers(
         self, spec: Path, cleaning: Cleaning, *settings: str
@@ -104,9 +107,7 @@ def tud(bench: Bench) -> Iterator[Table]:
 def fish(bench: Bench) -> Iterator[Table]:
     """Measure how many of another tool's positions of eight fish have a track of their own."""
     folder = bench.data / "idtrackerai_a"
-    rows = np.loadtxt(folder / "peer_idtrackerai_test_A.csv", delimiter=",", skiprows=1)
-    truth = Trajectories.of_points(rows[:, 0], rows[:, 1], rows[:, 2:4])
-    truth = truth.select(np.isfinite(truth.points).all(axis=1))
+    truth = read_truth(folder / "peer_idtrackerai_test_A.csv")
     clip = folder / "test_A.avi"
     results = [
         (f"{OURS}, objects 8", bench.track(clip, "tracking.objects=8")),
@@ -114,8 +115,9 @@ def fish(bench: Bench) -> Iterator[Table]:
     ]
     lines = []
     for name, found in results:
-        share = 1 - score_points(truth, found, radius=20).misses / len(truth)
-        middle = _median(_distances(truth, found, radius=20))
+        matching = _matching(truth, found, radius=20)
+        share = len(matching.rows) / len(truth)
+        middle = _median(matching.distances)
         lines.append((name, f"{share:.1%}", middle, str(len(np.unique(found.ids)))))
     yield Table(
         "Eight zebrafish, against idtracker.ai's positions, one to one",
@@ -151,14 +153,14 @@ def mouse(bench: Bench) -> Iterator[Table]:
 def demo(bench: Bench) -> Iterator[Table]:
     """Measure the drawn clip of this repository against its exact truth."""
     folder = Path(__file__).parent.parent / "videos"
-    truth = read_tracks(folder / "demo_truth.csv")
+    truth = read_rows(folder / "demo_truth.csv")
     clip = folder / "demo.mp4"
     results = [(OURS, bench.track(clip)), *bench.track_by_peers(clip, UPRIGHT)]
     lines = []
     for name, found in results:
-        followers = match(truth, found, radius=25).followers()
-        kept = sum(len(names) == 1 for names in followers.values())
-        error = _median(_distances(truth, found, radius=25))
+        matching = _matching(truth, found, radius=25)
+        kept = sum(len(names) == 1 for names in matching.followers().values())
+        error = _median(matching.distances)
         objects = len(np.unique(truth.ids))
         cells = _cells(score_points(truth, found))
         lines.append((name, f"{kept} of {objects}", error, *cells))
@@ -230,27 +232,21 @@ def _cells(scores: Scores) -> tuple[str, ...]:
     return (*(f"{share:.1f}" for share in shares), *(str(count) for count in counts))
 
 
-def _distances(truth: Trajectories, found: Trajectories, radius: float) -> Floats:
-    """Return the distances of all matched pairs, px."""
-    place = {key: row for row, key in enumerate(truth.keys())}
-    other = {key: row for row, key in enumerate(found.keys())}
-    pairs = match(truth, found, radius=radius).partner
-    first = [place[key] for key in pairs]
-    second = [other[frame, follower] for (frame, _), follower in pairs.items()]
-    return np.asarray(np.linalg.norm(truth.points[first] - found.points[second], axis=1))
+def _matching(truth: Trajectories, found: Trajectories, radius: float) -> Matching:
+    return match(compare(truth, found, Measure("point", radius=radius)))
 
 
-def _median(distances: Floats) -> str:
+def _median(distances: Array) -> str:
     return f"{np.median(distances):.2f} px" if len(distances) else "none"
 
 
-def _apart(first: Trajectories, second: Trajectories) -> Floats:
+def _apart(first: Trajectories, second: Trajectories) -> Array:
     """Return the distances, px, in the frames that two single trajectories have in common."""
     _, rows, columns = np.intersect1d(first.frames, second.frames, return_indices=True)
     return np.asarray(np.linalg.norm(first.points[rows] - second.points[columns], axis=1))
 
 
-def _single(frames: Any, points: Floats) -> Trajectories:
+def _single(frames: Any, points: Array) -> Trajectories:
     seen = np.isfinite(points).all(axis=1)
     frames = np.asarray(frames)[seen]
     return Trajectories.of_points(frames, np.ones(len(frames)), points[seen])

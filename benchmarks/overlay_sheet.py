@@ -11,15 +11,25 @@ nearest to it and their overlap, which tells a wrong size from an absent track.
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from matching import Matching, match
-from scoring import Floats, Trajectories, read, read_truth
+
+from tracker.evaluation import (
+    Integers,
+    Matching,
+    Measure,
+    Trajectories,
+    compare,
+    match,
+    read_rows,
+    read_truth,
+)
+from tracker.types import Array
 
 GREEN, RED, WHITE = (80, 200, 80), (60, 60, 255), (255, 255, 255)
 YELLOW, MAGENTA = (0, 230, 255), (255, 60, 255)
@@ -37,12 +47,11 @@ def runs(frames: Iterable[int]) -> list[tuple[int, int]]:
     return joined
 
 
-def report(
-    matching: Matching, truth: Trajectories, predicted: Trajectories, shortest: int = 1
-) -> str:
+def report(matching: Matching, shortest: int = 1) -> str:
     """List, per id, the runs of frames that went wrong, the longest totals first."""
+    truth, predicted = matching.truth, matching.predicted
     lines = [
-        f"{len(truth)} truth rows, {len(matching.partner)} matched, {len(matching.missed)} missed; "
+        f"{len(truth)} truth rows, {len(matching.rows)} matched, {len(matching.missed)} missed; "
         f"{len(predicted)} predicted rows, {len(matching.false)} false; "
         f"{len(matching.switches)} switches",
         "",
@@ -56,10 +65,12 @@ def report(
         f"misses (truth; frames missed / present; of these near, overlap >= {NEAR}; "
         "runs first-last@x,y of the first)"
     )
-    lines += _by_id(matching.missed, truth, "T", shortest)
+    missed = _by_id(truth, matching.missed, matching.nearest_of_truth, shortest)
+    lines += [f"  T{line}" for line in missed]
     lines.append("")
     lines.append("false (prediction; frames false / present; of these near; runs)")
-    lines += _by_id(matching.false, predicted, "P", shortest)
+    false = _by_id(predicted, matching.false, matching.nearest_of_predicted, shortest)
+    lines += [f"  P{line}" for line in false]
     lines.append("")
     lines.append("followers (truth: prediction x frames, in order of appearance)")
     lines += [
@@ -71,12 +82,11 @@ def report(
 
 def _bias(truth: Trajectories, predicted: Trajectories) -> list[str]:
     """Say how predicted boxes differ from their truth, over pairs that overlap a little (0.2)."""
-    row_of_truth = {key: row for row, key in enumerate(truth.keys())}
-    row_of_prediction = {key: row for row, key in enumerate(predicted.keys())}
-    pairs = match(truth, predicted, least=0.2).partner
-    first = [row_of_truth[key] for key in pairs]
-    second = [row_of_prediction[frame, other] for (frame, _), other in pairs.items()]
-    if not pairs or not np.isfinite(truth.boxes[first]).all():
+    if not (truth.boxed and predicted.boxed):
+        return ["box bias: some rows have no box"]
+    pairs = match(compare(truth, predicted, Measure("box", overlap=0.2)))
+    first, second = pairs.rows, pairs.columns
+    if len(first) == 0:
         return ["box bias: no pairs of overlapping boxes"]
     size = truth.boxes[first, 2:]
     shift = (predicted.points[second] - truth.points[first]) / size
@@ -91,7 +101,7 @@ def _bias(truth: Trajectories, predicted: Trajectories) -> list[str]:
     return lines + [f"  T{one}: " + _quartiles(values[ids == one]) for one in np.unique(ids)]
 
 
-def _quartiles(values: Floats) -> str:
+def _quartiles(values: Array) -> str:
     low, middle, high = np.percentile(values, [25, 50, 75], axis=0)
     return "  ".join(
         f"{name} {m:+.2f} ({a:+.2f} {b:+.2f})"
@@ -99,31 +109,26 @@ def _quartiles(values: Floats) -> str:
     )
 
 
-def _by_id(
-    errors: dict[tuple[int, int], float], rows: Trajectories, letter: str, shortest: int
-) -> list[str]:
-    frames_of: dict[int, list[int]] = defaultdict(list)
-    for frame, one in errors:
-        frames_of[one].append(frame)
-    place = dict(zip(rows.keys(), rows.points, strict=True))
-    lines = []
-    for one, frames in sorted(frames_of.items(), key=lambda item: -len(item[1])):
+def _by_id(rows: Trajectories, wrong: Integers, nearest: Array, shortest: int) -> Iterator[str]:
+    """Yield a line for each object that has unmatched rows, those with most of them first."""
+    ids, counts = np.unique(rows.ids[wrong], return_counts=True)
+    for one in ids[np.argsort(-counts, kind="stable")].tolist():
+        own = wrong[rows.ids[wrong] == one]
+        place = dict(zip(rows.frames[own].tolist(), rows.points[own].tolist(), strict=True))
+        near = int((nearest[own] >= NEAR).sum())
+        listed = [
+            f"{first}-{last}@{place[first][0]:.0f},{place[first][1]:.0f}"
+            for first, last in runs(place)
+            if last - first + 1 >= shortest
+        ]
         present = int((rows.ids == one).sum())
-        near = sum(errors[frame, one] >= NEAR for frame in frames)
-        listed = []
-        for first, last in runs(frames):
-            if last - first + 1 >= shortest:
-                x, y = place[first, one]
-                listed.append(f"{first}-{last}@{x:.0f},{y:.0f}")
-        lines.append(f"  {letter}{one}: {len(frames)} / {present}, near {near}: {' '.join(listed)}")
-    return lines
+        yield f"{one}: {len(own)} / {present}, near {near}: {' '.join(listed)}"
 
 
 def worst_frames(matching: Matching, count: int, spacing: int) -> list[int]:
     """Frames with most errors, at least `spacing` apart; a switch counts as three errors."""
-    errors: dict[int, float] = defaultdict(float)
-    for frame, _ in [*matching.missed, *matching.false]:
-        errors[frame] += 1
+    wrong = [matching.truth.frames[matching.missed], matching.predicted.frames[matching.false]]
+    errors = Counter(np.concatenate(wrong).tolist())
     for switch in matching.switches:
         errors[switch.frame] += 3
     chosen: list[int] = []
@@ -151,8 +156,6 @@ def draw(
     image: Any,
     frame: int,
     region: tuple[int, ...],
-    truth: Trajectories,
-    predicted: Trajectories,
     matching: Matching,
 ) -> Any:
     """Return an enlarged copy of the region with the truth and the prediction of `frame` on it."""
@@ -160,17 +163,18 @@ def draw(
     canvas = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     canvas = (canvas * 0.8).astype(np.uint8)
     switched = {(s.frame, s.after): s.before for s in matching.switches}
+    truth, predicted = matching.truth, matching.predicted
+    missed, false = set(matching.missed.tolist()), set(matching.false.tolist())
     for row in np.flatnonzero(truth.frames == frame).tolist():
-        one = int(truth.ids[row])
-        overlap_found = matching.missed.get((frame, one))
-        color = GREEN if overlap_found is None else RED
-        label = f"T{one}" if overlap_found is None else f"T{one} {overlap_found:.2f}"
+        color, label = GREEN, f"T{truth.ids[row]}"
+        if row in missed:
+            color, label = RED, f"{label} {matching.nearest_of_truth[row]:.2f}"
         _mark(canvas, truth, row, scale, color, label, below=True)
     for row in np.flatnonzero(predicted.frames == frame).tolist():
         one = int(predicted.ids[row])
         color, label = WHITE, f"P{one}"
-        if (frame, one) in matching.false:
-            color, label = YELLOW, f"P{one} {matching.false[frame, one]:.2f}"
+        if row in false:
+            color, label = YELLOW, f"P{one} {matching.nearest_of_predicted[row]:.2f}"
         elif (frame, one) in switched:
             color, label = MAGENTA, f"P{one} was P{switched[frame, one]}"
         _mark(canvas, predicted, row, scale, color, label, below=False)
@@ -254,21 +258,21 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    truth, predicted = read_truth(arguments.truth), read(arguments.prediction)
-    least = 0.5 if arguments.radius else arguments.iou
-    matching = match(truth, predicted, least, arguments.radius)
+    measure = (
+        Measure("point", radius=arguments.radius)
+        if arguments.radius
+        else Measure("box", overlap=arguments.iou)
+    )
+    truth, predicted = read_truth(arguments.truth), read_rows(arguments.prediction)
+    matching = match(compare(truth, predicted, measure))
     if arguments.out is not None:
-        write_sheet(arguments, truth, predicted, matching)
-    print(report(matching, truth, predicted, arguments.shortest))
+        write_sheet(arguments, matching)
+    print(report(matching, arguments.shortest))
 
 
-def write_sheet(
-    arguments: argparse.Namespace,
-    truth: Trajectories,
-    predicted: Trajectories,
-    matching: Matching,
-) -> None:
+def write_sheet(arguments: argparse.Namespace, matching: Matching) -> None:
     """Draw the chosen frames and write them as one picture."""
+    truth, predicted = matching.truth, matching.predicted
     last = int(max(truth.frames.max(initial=0), predicted.frames.max(initial=0)))
     if arguments.frames == "worst":
         chosen = worst_frames(matching, arguments.count, spacing=max(1, last // 40))
@@ -288,10 +292,7 @@ def write_sheet(
         if arguments.crop
         else surroundings(truth, predicted, chosen)
     )
-    drawn = [
-        draw(image, frame, region, truth, predicted, matching)
-        for frame, image in sorted(found.items())
-    ]
+    drawn = [draw(image, frame, region, matching) for frame, image in sorted(found.items())]
     if not cv2.imwrite(str(arguments.out), sheet(drawn, arguments.columns)):
         raise SystemExit(f"The sheet {arguments.out} cannot be written; check its folder and name.")
 

@@ -15,8 +15,10 @@ from typing import Any
 import cv2
 import numpy as np
 import supervision
-from scoring import Floats, Trajectories
 from trackers import ByteTrackTracker, OCSORTTracker, SORTTracker
+
+from tracker.evaluation import Trajectories
+from tracker.types import Array
 
 TRACKERS = {"SORT": SORTTracker, "OC-SORT": OCSORTTracker, "ByteTrack": ByteTrackTracker}
 SUBTRACTORS: dict[str, Callable[..., Any]] = {
@@ -52,7 +54,7 @@ ARENA = Cleaning(shadows=False)
 """Dark animals on a bright ground look like shadows; there are none in an arena."""
 
 
-def boxes(images: Iterable[Any], subtractor: str, cleaning: Cleaning) -> Iterator[Floats]:
+def boxes(images: Iterable[Any], subtractor: str, cleaning: Cleaning) -> Iterator[Array]:
     """Yield the boxes, shape (n, 4): left, top, width, height in px, of each picture."""
     model = SUBTRACTORS[subtractor](detectShadows=cleaning.shadows)
     opening = np.ones((3, 3), np.uint8)
@@ -66,13 +68,13 @@ def boxes(images: Iterable[Any], subtractor: str, cleaning: Cleaning) -> Iterato
 
 
 def identities(
-    boxes_of_frames: Iterable[tuple[int, Floats]], tracker: str, fps: float
+    boxes_of_frames: Iterable[tuple[int, Array]], tracker: str, fps: float
 ) -> Trajectories:
     """Give the boxes of each frame, pairs of frame index and boxes, the ids of one tracker."""
     model = TRACKERS[tracker](frame_rate=fps)
     frames: list[int] = []
     ids: list[int] = []
-    found: list[Floats] = []
+    found: list[Array] = []
     for frame, rows in boxes_of_frames:
         corners = np.column_stack([rows[:, :2], rows[:, :2] + rows[:, 2:]])
         result = model.update(

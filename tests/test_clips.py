@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scoring import Trajectories, read, read_truth, score_boxes, score_points
 
 from tracker.cli import main
+from tracker.evaluation import Trajectories, read_rows, read_truth, score_boxes, score_points
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,7 +26,7 @@ def run(*words: object) -> None:
 def test_pedestrians(data: Path, tmp_path: Path) -> None:
     folder = data / "pets09_s2l1"
     run(folder / "vtest.avi", "--out", tmp_path)
-    scores = score_boxes(read_truth(folder / "gt.txt"), read(tmp_path / "mot.txt"))
+    scores = score_boxes(read_truth(folder / "gt.txt"), read_rows(tmp_path / "mot.txt"))
     assert scores.hota >= 55
     assert scores.mota >= 70
     assert scores.idf1 >= 72
@@ -36,7 +36,7 @@ def test_pedestrians(data: Path, tmp_path: Path) -> None:
 def test_fish_of_a_known_number(data: Path, tmp_path: Path) -> None:
     folder = data / "idtrackerai_a"
     run(folder / "test_A.avi", "--objects", 8, "--out", tmp_path)
-    tracks = read(tmp_path / "tracks.csv")
+    tracks = read_rows(tmp_path / "tracks.csv")
     rows = np.genfromtxt(folder / "peer_idtrackerai_test_A.csv", delimiter=",", skip_header=1)
     rows = rows[~np.isnan(rows).any(axis=1)]
     found = 0
@@ -49,8 +49,8 @@ def test_fish_of_a_known_number(data: Path, tmp_path: Path) -> None:
 
 def test_demo_clip(tmp_path: Path) -> None:
     run(ROOT / "videos" / "demo.mp4", "--out", tmp_path)
-    truth = read(ROOT / "videos" / "demo_truth.csv")
-    tracks = read(tmp_path / "tracks.csv")
+    truth = read_rows(ROOT / "videos" / "demo_truth.csv")
+    tracks = read_rows(tmp_path / "tracks.csv")
     scores = score_points(truth, tracks)
     assert scores.switches == 0
     assert len(np.unique(tracks.ids)) == len(np.unique(truth.ids))

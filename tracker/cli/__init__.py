@@ -14,11 +14,12 @@ from types import ModuleType
 from cyclopts import App, CycloptsError
 
 from tracker import __version__
+from tracker.cli import eval as evaluate
 from tracker.cli import run, settings
 from tracker.cli.exits import Exit
 from tracker.errors import TrackerError
 
-COMMANDS: tuple[ModuleType, ...] = (run, settings)
+COMMANDS: tuple[ModuleType, ...] = (run, evaluate, settings)
 
 
 def build() -> App:
