@@ -272,9 +272,10 @@ def documented(heading: str) -> list[str]:
 
 
 def test_output_documents_every_column_in_order() -> None:
-    from tracker.sinks import TracksTable
+    from tracker.sinks import ContactsTable, TracksTable
 
     assert documented("tracks.csv") == TracksTable.header.strip().split(",")
+    assert documented("contacts.csv") == ContactsTable.header.strip().split(",")
 
 
 def test_architecture_describes_every_room() -> None:

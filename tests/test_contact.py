@@ -10,7 +10,7 @@ import pytest
 from tracker.tracking import Tracker
 from tracker.tracking.contact import follow_contacts
 from tracker.tracking.state import Episode
-from tracker.types import COLOR_BINS, Array, Points, Snapshot
+from tracker.types import COLOR_BINS, Array, ContactStage, Points, Snapshot
 
 RADIUS = 12
 
@@ -80,8 +80,10 @@ def test_names_follow_the_colours_where_motion_allows(confusion: float) -> None:
         tracker.update(Points(np.vstack(discs), colors=bins), time=i / 25)
     objects = tracker.state.objects
     # Before they met, the first had the colour that the second has now.
-    episode = Episode(1, 2, objects.colors[::-1], objects.lengths, confusion, apart=4)
-    state, events = follow_contacts(replace(tracker.state, episodes=(episode,)), color_rate=0.1)
+    episode = Episode(
+        1, 2, objects.colors[::-1], objects.lengths, confusion, apart=4, reported=True
+    )
+    state, _, events = follow_contacts(replace(tracker.state, episodes=(episode,)), color_rate=0.1)
     exchanged = confusion == 0.5
     assert (state.objects.means[0, 0] > 200) == exchanged
     assert [event.kind for event in events] == ["parting"]
@@ -90,31 +92,58 @@ def test_names_follow_the_colours_where_motion_allows(confusion: float) -> None:
         assert state.objects.identity.min() > 0.9
 
 
-def test_identity_never_rises() -> None:
+@pytest.mark.parametrize("colors", [None, (3, 40)])
+def test_identity_falls_in_a_contact_and_rises_by_evidence_alone(
+    colors: tuple[int, int] | None,
+) -> None:
     last: dict[int, float] = {}
-    for snapshot in meet(pause=15, offset=0):
+    lowest, rises = 1.0, 0
+    for snapshot in meet(pause=15, offset=0, colors=colors):
+        contacts = snapshot.diagnostics.contacts
         for track in snapshot.tracks:
-            assert track.identity_confidence <= last.get(track.id, 1.0)
-            last[track.id] = track.identity_confidence
-    assert min(last.values()) < 0.8
+            now, before = track.identity_confidence, last.get(track.id, 1.0)
+            if now > before:
+                (contact,) = contacts
+                assert contact.stage is ContactStage.PARTED
+                assert contact.decided_by == "appearance"
+                rises += 1
+            last[track.id], lowest = now, min(lowest, now)
+    assert lowest < 0.6
+    assert rises == (0 if colors is None else 2)
+    assert min(last.values()) == (lowest if colors is None else pytest.approx(1, abs=0.05))
+
+
+def test_a_contact_is_followed_from_touch_to_verdict() -> None:
+    snapshots = meet(pause=15, offset=15)
+    contacts = [c for s in snapshots for c in s.diagnostics.contacts]
+    assert {c.tracks for c in contacts} == {(1, 2)}
+    assert [c.stage for c in contacts] == [*[ContactStage.OPEN] * (len(contacts) - 1), "parted"]
+    depths = [c.depth for c in contacts]
+    assert depths == sorted(depths)
+    assert depths[-1] == pytest.approx(1 - 15 / (4 * RADIUS / 2), abs=0.1)
+    assert contacts[-1].decided_by == "motion"
+
+
+def test_who_is_left_of_two_is_as_open_as_who_is_who() -> None:
+    path = [*range(-150, 0, 5), *[0] * 15]
+    tracker = Tracker()
+    for i, x in enumerate(path):
+        both = np.vstack([disc(np.array([300.0 + s * x, 100.0])) for s in (1, -1)])
+        snapshot = tracker.update(np.unique(both, axis=0), time=i / 25)
+    (contact,) = snapshot.diagnostics.contacts
+    assert contact.swap > 0.3
+    objects = tracker.state.objects
+    tracker.state = replace(tracker.state, objects=objects.chosen(np.array([True, False])))
+    after = tracker.update(disc(np.array([300.0, 100.0])), time=3)
+    (lost,) = after.diagnostics.contacts
+    assert lost.stage is ContactStage.LOST
+    assert after.tracks[0].identity_confidence == pytest.approx(1 - lost.swap, abs=1e-9)
+    assert tracker.state.episodes == ()
 
 
 def test_contact_is_reported_once_at_each_end() -> None:
     kinds = [e.kind for s in meet(pause=15, offset=15) for e in s.diagnostics.events]
     assert kinds.count("contact") == kinds.count("parting") == 1
-
-
-def test_an_object_that_vanishes_ends_its_contacts() -> None:
-    tracker = Tracker()
-    for i, x in enumerate(range(-150, 0, 5)):
-        both = np.vstack([disc(np.array([300.0 + s * x, 100.0])) for s in (1, -1)])
-        tracker.update(np.unique(both, axis=0), time=i / 25)
-    assert tracker.state.episodes
-    tracker.state = replace(
-        tracker.state, objects=tracker.state.objects.chosen(np.array([True, False]))
-    )
-    tracker.update(disc(np.array([300.0, 100.0])), time=3)
-    assert tracker.state.episodes == ()
 
 
 def test_histograms_have_the_size_of_the_palette() -> None:

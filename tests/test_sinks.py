@@ -21,15 +21,32 @@ import pytest
 from tracker.config import Config, OutputOptions
 from tracker.errors import OutputError
 from tracker.overlay import Overlay
-from tracker.sinks import MotTable, OverlayVideo, Sinks, TracksTable, Viewer, open_sinks
+from tracker.sinks import (
+    ContactsTable,
+    MotTable,
+    OverlayVideo,
+    Sinks,
+    TracksTable,
+    Viewer,
+    open_sinks,
+)
 from tracker.sinks.tables import axes
 from tracker.sources.base import SourceFacts, Verdict
-from tracker.types import Diagnostics, Event, Frame, Snapshot, Status, Track
+from tracker.types import (
+    Contact,
+    ContactStage,
+    Diagnostics,
+    Event,
+    Frame,
+    Snapshot,
+    Status,
+    Track,
+)
 
 FACTS = SourceFacts(
     spec="clip.mp4", kind="file", width=64, height=48, fps=25.0, live=False, time_base="container"
 )
-NAMES = ("tracks.csv", "mot.txt", "overlay.mp4", "run.json")
+NAMES = ("tracks.csv", "contacts.csv", "mot.txt", "overlay.mp4", "run.json")
 
 
 def track(identity: int, x: float, y: float, status: Status = Status.SEEN) -> Track:
@@ -87,6 +104,34 @@ def test_results_are_partial_until_the_end(tmp_path: Path) -> None:
         assert present(tmp_path) == {name + ".partial" for name in NAMES}
 
 
+def test_contacts_have_a_row_once_they_are_judged(tmp_path: Path) -> None:
+    def contact(pair: tuple[int, int], stage: str, *, touching: bool, swap: float) -> Contact:
+        return Contact(pair, ContactStage(stage), touching, 0.5, swap, "motion")
+
+    by_frame = {
+        2: (contact((1, 3), "open", touching=True, swap=0.1),),
+        4: (
+            contact((1, 3), "open", touching=True, swap=0.2),
+            contact((3, 4), "open", touching=True, swap=0.0),
+        ),
+        5: (contact((1, 3), "open", touching=False, swap=0.2),),
+        9: (contact((1, 3), "parted", touching=False, swap=0.05),),
+        11: (contact((1, 3), "lost", touching=False, swap=0.3),),
+    }
+    path = tmp_path / "contacts.csv"
+    with ContactsTable(path) as table:
+        for frame, snapshot in items(12):
+            diagnostics = Diagnostics(contacts=by_frame.get(frame.index, ()))
+            table.write(frame, replace(snapshot, diagnostics=diagnostics))
+        judged = (tmp_path / "contacts.csv.partial").read_text().splitlines()
+        assert [line.rpartition(",")[2] for line in judged] == ["stage", "parted", "lost"]
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    frames = [tuple(row[k] for k in ("episode", "from_frame", "to_frame", "stage")) for row in rows]
+    assert frames == [("1", "2", "4", "parted"), ("3", "11", "11", "lost"), ("2", "4", "4", "open")]
+    assert [float(row["p_swap"]) for row in rows] == [0.05, 0.3, 0.0]
+
+
 def test_an_interrupt_leaves_whole_results(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), open_sinks(tmp_path, Config(), lambda: FACTS) as sinks:
         for frame, snapshot in items(12):
@@ -115,7 +160,7 @@ def test_an_error_leaves_partial_results_and_those_of_the_earlier_run(tmp_path: 
 
 def test_no_frames_and_no_objects_are_ordinary(tmp_path: Path) -> None:
     fill(tmp_path / "none", 0)
-    assert present(tmp_path / "none") == {"tracks.csv", "mot.txt", "run.json"}
+    assert present(tmp_path / "none") == set(NAMES) - {"overlay.mp4"}
     with open_sinks(tmp_path / "empty", Config(), lambda: FACTS) as sinks:
         sinks.write(items(1)[0][0], Snapshot(0, 0.0, ()))
     assert (tmp_path / "empty" / "mot.txt").read_text() == ""
@@ -125,8 +170,12 @@ def test_no_frames_and_no_objects_are_ordinary(tmp_path: Path) -> None:
 
 def test_without_video(tmp_path: Path) -> None:
     fill(tmp_path, 2, Config(output=OutputOptions(video=False)))
-    assert present(tmp_path) == {"tracks.csv", "mot.txt", "run.json"}
-    assert json.loads((tmp_path / "run.json").read_text())["results"] == ["tracks.csv", "mot.txt"]
+    assert present(tmp_path) == set(NAMES) - {"overlay.mp4"}
+    assert json.loads((tmp_path / "run.json").read_text())["results"] == [
+        "tracks.csv",
+        "contacts.csv",
+        "mot.txt",
+    ]
 
 
 def test_tracks_table_tells_what_the_tracks_are(tmp_path: Path) -> None:

@@ -201,6 +201,44 @@ class Event:
     message: str = ""
 
 
+class ContactStage(StrEnum):
+    """How far a contact has come."""
+
+    OPEN = "open"
+    PARTED = "parted"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What is known by now of two objects that touch, or did so just before.
+
+    Parameters
+    ----------
+    tracks
+        Their ids.
+    stage
+        OPEN until they are judged; then PARTED, or LOST where one of them was lost in the contact.
+    touching
+        True where they touch in this frame.
+    depth
+        How deep they were in one another at most: 0 where the outlines touch, 1 where the centres
+        coincide.
+    swap
+        Probability, 0 to 1/2, that each has the id of the other.
+    decided_by
+        "motion" or "appearance", whichever tells the two histories apart; "neither" where both
+        leave them as likely as that.
+    """
+
+    tracks: tuple[int, int]
+    stage: ContactStage
+    touching: bool
+    depth: float
+    swap: float
+    decided_by: str
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostics:
     """How well the tracks explain the frame.
@@ -219,6 +257,8 @@ class Diagnostics:
         True where the picture changed as a whole and the tracks were held.
     events
         What happened in this frame.
+    contacts
+        The contacts that are open, or were judged in this frame.
     """
 
     points: int = 0
@@ -227,6 +267,7 @@ class Diagnostics:
     iterations: int = 0
     flood: bool = False
     events: tuple[Event, ...] = ()
+    contacts: tuple[Contact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ from tracker.overlay import Overlay
 from tracker.sinks.base import Sink
 from tracker.sinks.files import make_folder
 from tracker.sinks.record import RunRecord
-from tracker.sinks.tables import MotTable, TracksTable
+from tracker.sinks.tables import ContactsTable, MotTable, Table, TracksTable
 from tracker.sinks.video import OverlayVideo
 from tracker.sinks.viewer import Viewer
 from tracker.sources.base import SourceFacts
 from tracker.types import Frame, Snapshot
 
 __all__ = [
+    "ContactsTable",
     "MotTable",
     "OverlayVideo",
     "RunRecord",
@@ -95,8 +96,9 @@ def open_sinks(
     """
     folder = Path(folder)
     make_folder(folder)
-    results: list[TracksTable | MotTable | OverlayVideo] = [
+    results: list[Table | OverlayVideo] = [
         TracksTable(folder / "tracks.csv"),
+        ContactsTable(folder / "contacts.csv"),
         MotTable(folder / "mot.txt"),
     ]
     if config.output.video:

@@ -1,9 +1,11 @@
-"""Tables with one row for each object and frame."""
+"""Tables: one row for each object and frame, and one for each contact."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +13,7 @@ from typing import ClassVar, Self
 
 from tracker.errors import OutputError
 from tracker.sinks.files import ended_cleanly, partial_name, writing
-from tracker.types import Array, Frame, Snapshot, Track
+from tracker.types import Array, Contact, ContactStage, Frame, Snapshot, Track
 
 
 class Table(ABC):
@@ -32,12 +34,16 @@ class Table(ABC):
         self._file: FileIO | None = None
 
     @abstractmethod
-    def row(self, snapshot: Snapshot, track: Track) -> str:
-        """Return the row of one object, with its line end."""
+    def rows(self, snapshot: Snapshot) -> Iterable[str]:
+        """Return the rows of one frame, with their line ends."""
+
+    def last_rows(self) -> Iterable[str]:
+        """Return what is to be written at the end of a run."""
+        return ()
 
     def write(self, frame: Frame, snapshot: Snapshot) -> None:
         """Append the rows of one frame."""
-        self._append("".join([self.row(snapshot, track) for track in snapshot.tracks]))
+        self._append("".join(self.rows(snapshot)))
 
     def __enter__(self) -> Self:
         with writing(self.path):
@@ -57,9 +63,13 @@ class Table(ABC):
         trace: TracebackType | None,
     ) -> None:
         assert self._file is not None, "exit follows enter"
-        with writing(self.path):
-            self._file.close()
+        try:
             if ended_cleanly(kind):
+                self._append("".join(self.last_rows()))
+        finally:
+            self._file.close()
+        if ended_cleanly(kind):
+            with writing(self.path):
                 partial_name(self.path).replace(self.path)
 
     def _append(self, text: str) -> None:
@@ -96,7 +106,11 @@ class TracksTable(Table):
         "confidence,identity_confidence,x_sd,y_sd,mass,age\n"
     )
 
-    def row(self, snapshot: Snapshot, track: Track) -> str:
+    def rows(self, snapshot: Snapshot) -> Iterable[str]:
+        """Return a row for each object."""
+        return [self._row(snapshot, track) for track in snapshot.tracks]
+
+    def _row(self, snapshot: Snapshot, track: Track) -> str:
         x, y = track.mean.tolist()
         major, minor, angle = axes(track.covariance)
         left, top, width, height = track.box.tolist()
@@ -117,12 +131,83 @@ class MotTable(Table):
     The columns are frame (from 1), id, left, top, width, height, confidence, -1, -1, -1.
     """
 
-    def row(self, snapshot: Snapshot, track: Track) -> str:
+    def rows(self, snapshot: Snapshot) -> Iterable[str]:
+        """Return a row for each object."""
+        return [self._row(snapshot, track) for track in snapshot.tracks]
+
+    def _row(self, snapshot: Snapshot, track: Track) -> str:
         left, top, width, height = track.box.tolist()
         return (
             f"{snapshot.frame + 1},{track.id},{left:.2f},{top:.2f},{width:.2f},{height:.2f},"
             f"{track.confidence:.4f},-1,-1,-1\n"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Episode:
+    """A contact as far as it is known, with the frames and times in which the two touched."""
+
+    number: int
+    from_frame: int
+    from_time: float
+    to_frame: int
+    to_time: float
+    contact: Contact
+
+    def row(self) -> str:
+        first, second = self.contact.tracks
+        return (
+            f"{self.number},{first},{second},{self.from_frame},{self.to_frame},"
+            f"{self.from_time:.6f},{self.to_time:.6f},{self.contact.depth:.3f},"
+            f"{self.contact.swap:.4f},{self.contact.decided_by},{self.contact.stage.value}\n"
+        )
+
+
+class ContactsTable(Table):
+    """Writes contacts.csv, a row for each contact of two objects once it is judged.
+
+    Contacts that are still open at the end of a run follow there.
+
+    | column | meaning |
+    |---|---|
+    | episode | number of the contact, from 1, by its first frame |
+    | first, second | ids of the two objects |
+    | from_frame, to_frame | first and last frame in which they touched |
+    | from_time, to_time | the times of these, s |
+    | depth | how deep they were in one another at most, 0 (outlines touch) to 1 (same centre) |
+    | p_swap | probability that each has the id of the other since |
+    | decided_by | motion or appearance, whichever told them apart, or neither |
+    | stage | parted, lost (one of them was lost in the contact) or open (at the end of the run) |
+    """
+
+    header = (
+        "episode,first,second,from_frame,to_frame,from_time,to_time,depth,p_swap,decided_by,stage\n"
+    )
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._open: dict[tuple[int, int], _Episode] = {}
+        self._count = 0
+
+    def rows(self, snapshot: Snapshot) -> Iterable[str]:
+        """Return a row for each contact that is judged in this frame."""
+        frame, time = snapshot.frame, snapshot.time
+        for contact in snapshot.diagnostics.contacts:
+            episode = self._open.pop(contact.tracks, None)
+            if episode is None:
+                self._count += 1
+                episode = _Episode(self._count, frame, time, frame, time, contact)
+            elif contact.touching:
+                episode = replace(episode, to_frame=frame, to_time=time)
+            episode = replace(episode, contact=contact)
+            if contact.stage is ContactStage.OPEN:
+                self._open[contact.tracks] = episode
+            else:
+                yield episode.row()
+
+    def last_rows(self) -> Iterable[str]:
+        """Return a row for each contact that is still open."""
+        return [episode.row() for episode in self._open.values()]
 
 
 def axes(covariance: Array) -> tuple[float, float, float]:

@@ -8,19 +8,20 @@ is how well motion kept them apart, and their colours and sizes before and after
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.tracking.state import Episode, Objects, State
-from tracker.types import Array, Event
+from tracker.types import Array, Contact, ContactStage, Event
 
 _PARTED = 5  # frames apart from others after which a contact is judged
 _COLOR_SAMPLES = 8.0  # independent colour samples that a view of an object is worth
 _COLOR_FLOOR = 0.02  # share of a histogram that is uniform: any colour may turn up
 _MOST_COLOR = 8.0  # nats that colours may add: light changes them, too
 _SIZE_SPREAD = 0.1  # standard deviation of the logarithm of an object's length between two views
+_UNDECIDED = 1.0  # nats below which evidence tells nothing
 _MOST_SIZE = 4.0  # nats that sizes may add: a posture is no proof
 
 
@@ -36,7 +37,9 @@ def touching(objects: Objects) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return first[touch], second[touch]
 
 
-def follow_contacts(state: State, color_rate: float) -> tuple[State, tuple[Event, ...]]:
+def follow_contacts(
+    state: State, color_rate: float
+) -> tuple[State, tuple[Contact, ...], tuple[Event, ...]]:
     """Open an episode for each new contact, and judge those that are over.
 
     Parameters
@@ -48,15 +51,16 @@ def follow_contacts(state: State, color_rate: float) -> tuple[State, tuple[Event
 
     Returns
     -------
-    state, events
+    state, contacts, events
         The names exchanged where that is the likelier history, and `identity` lowered by the
-        probability of the other one.
+        probability of the other one; what is known of each contact; those that begin and end.
     """
     objects = state.objects
     if not state.episodes and not objects.contact.any():
-        return state, ()
+        return state, (), ()
     episodes = {(e.first, e.second): e for e in state.episodes}
     row = {int(name): k for k, name in enumerate(objects.ids)}
+    contacts: list[Contact] = []
     events: list[Event] = []
     open_now = set()
     for i, j in zip(*touching(objects), strict=True):
@@ -64,34 +68,89 @@ def follow_contacts(state: State, color_rate: float) -> tuple[State, tuple[Event
             continue
         pair = (int(objects.ids[i]), int(objects.ids[j]))
         open_now.add(pair)
-        if pair not in episodes:
-            episodes[pair] = _opened(objects, int(i), int(j))
-            if objects.confirmed[i] and objects.confirmed[j]:
-                events.append(Event("contact", pair))
-        confusion = max(episodes[pair].confusion, _confusion(objects, int(i), int(j)))
-        episodes[pair] = replace(episodes[pair], confusion=confusion, apart=0)
+        episode = episodes.get(pair) or _opened(objects, int(i), int(j))
+        reported = episode.reported or bool(objects.confirmed[i] and objects.confirmed[j])
+        if reported and not episode.reported:
+            events.append(Event("contact", pair))
+        episodes[pair] = replace(
+            episode,
+            confusion=max(episode.confusion, _confusion(objects, int(i), int(j))),
+            depth=max(episode.depth, _depth(objects, int(i), int(j))),
+            apart=0,
+            reported=reported,
+        )
     for pair, episode in list(episodes.items()):
-        if pair[0] not in row or pair[1] not in row:
+        here = np.array([row[name] for name in pair if name in row], dtype=np.intp)
+        busy = pair in open_now or bool((objects.missing | objects.contact)[here].any())
+        verdict, stage = _Verdict(_log_odds(episode.confusion), 0.0), ContactStage.OPEN
+        if len(here) < 2:
+            stage = ContactStage.LOST  # which of the two was lost is as open as who is who
+        elif not busy and episode.apart + 1 == _PARTED:
+            verdict, stage = _judged(episode, objects, here, color_rate), ContactStage.PARTED
+            if verdict.exchanged:
+                objects = _exchanged(objects, *here)
+        if stage is ContactStage.OPEN:
+            episodes[pair] = replace(episode, apart=episode.apart + (not busy))
+        else:
             del episodes[pair]
+            identity = objects.identity.copy()
+            identity[here] *= 1 - verdict.swap
+            objects = replace(objects, identity=identity)
+        if not episode.reported:
             continue
-        i, j = row[pair[0]], row[pair[1]]
-        both = np.array([i, j])
-        if pair in open_now or (objects.missing | objects.contact)[both].any():
-            continue
-        if episode.apart + 1 < _PARTED:
-            episodes[pair] = replace(episode, apart=episode.apart + 1)
-            continue
-        del episodes[pair]
-        odds = _swap_log_odds(episode, objects, both, color_rate)
-        swapped = 1 / (1 + np.exp(-odds))
-        if odds > 0:
-            objects, swapped = _exchanged(objects, i, j), 1 - swapped
-        identity = objects.identity.copy()
-        identity[both] *= 1 - swapped
-        objects = replace(objects, identity=identity)
-        if objects.confirmed[both].all():
-            events.append(Event("parting", pair, f"P(swap) = {swapped:.3f}"))
-    return replace(state, objects=objects, episodes=tuple(episodes.values())), tuple(events)
+        if stage is ContactStage.PARTED:
+            events.append(Event("parting", pair, f"P(swap) = {verdict.swap:.3f}"))
+        contacts.append(
+            Contact(
+                tracks=pair,
+                stage=stage,
+                touching=pair in open_now,
+                depth=episode.depth,
+                swap=verdict.swap,
+                decided_by=verdict.decided_by,
+            )
+        )
+    state = replace(state, objects=objects, episodes=tuple(episodes.values()))
+    return state, tuple(contacts), tuple(events)
+
+
+def identities(state: State) -> Array:
+    """Return the probability that each object is the one that got its id, shape (k,).
+
+    While contacts are open, either history may be the true one.
+    """
+    identity = state.objects.identity.copy()
+    row = {int(name): k for k, name in enumerate(state.objects.ids)}
+    for episode in state.episodes:
+        for name in (episode.first, episode.second):
+            if name in row:
+                identity[row[name]] *= 1 - episode.confusion
+    return identity
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """The evidence that two objects changed places, as the logarithm of its odds."""
+
+    motion: float
+    appearance: float
+
+    @property
+    def exchanged(self) -> bool:
+        """Whether the names are better exchanged."""
+        return self.motion + self.appearance > 0
+
+    @property
+    def swap(self) -> float:
+        """Probability that the names are wrong, once they are exchanged where that is better."""
+        return 1 / (1 + float(np.exp(abs(self.motion + self.appearance))))
+
+    @property
+    def decided_by(self) -> str:
+        """Which evidence is the stronger."""
+        if max(abs(self.motion), abs(self.appearance)) < _UNDECIDED:
+            return "neither"
+        return "motion" if abs(self.motion) > abs(self.appearance) else "appearance"
 
 
 def _opened(objects: Objects, i: int, j: int) -> Episode:
@@ -112,11 +171,26 @@ def _confusion(objects: Objects, i: int, j: int) -> float:
     return float(0.5 * np.exp(-0.125 * apart @ np.linalg.solve(both, apart)))
 
 
-def _swap_log_odds(
+def _depth(objects: Objects, i: int, j: int) -> float:
+    """Return how deep two outlines are in one another, along the line of their centres."""
+    apart = objects.means[i] - objects.means[j]
+    distance = float(np.hypot(*apart))
+    if distance == 0:
+        return 1.0
+    both = np.linalg.inv(objects.extents[[i, j]])
+    reach = 2 * distance / np.sqrt(np.einsum("i,kij,j->k", apart, both, apart)).clip(1e-12)
+    return float(np.clip(1 - distance / reach.sum(), 0, 1))
+
+
+def _log_odds(probability: float) -> float:
+    likely = np.clip(probability, 1e-9, 0.5)
+    return float(np.log(likely) - np.log1p(-likely))
+
+
+def _judged(
     episode: Episode, objects: Objects, both: NDArray[np.intp], color_rate: float
-) -> float:
-    """Return the logarithm of P(they changed places) / P(each went its way)."""
-    confusion = np.clip(episode.confusion, 1e-9, 0.5)
+) -> _Verdict:
+    """Weigh what the contact and the sights before and after it say of who is who."""
     evidence = 0.0  # for each going its way
     if episode.colors.sum() > 0:
         before = _smoothed(episode.colors)
@@ -128,7 +202,7 @@ def _swap_log_odds(
     lengths = np.log(objects.lengths[both]), np.log(episode.lengths)
     size = (lengths[0][0] - lengths[0][1]) * (lengths[1][0] - lengths[1][1]) / _SIZE_SPREAD**2
     evidence += float(np.clip(size, -_MOST_SIZE, _MOST_SIZE))
-    return float(np.log(confusion) - np.log1p(-confusion) - evidence)
+    return _Verdict(_log_odds(episode.confusion), -evidence)
 
 
 def _smoothed(histograms: Array) -> Array:

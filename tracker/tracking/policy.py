@@ -18,7 +18,7 @@ from tracker.tracking.contact import follow_contacts
 from tracker.tracking.sightings import COLOR_RATE, sight
 from tracker.tracking.sizes import Patches, fit_sizes
 from tracker.tracking.state import Objects, State
-from tracker.types import Array, Event, Points
+from tracker.types import Array, Contact, Event, Points
 
 _OWN = 100.0  # points that an object's own extent is worth against those of a frame
 _TYPICAL = 60.0  # points that the typical extent is worth
@@ -56,6 +56,8 @@ class Info:
         Most rounds that a group took.
     events
         Births, deaths and the like.
+    contacts
+        The contacts that are open, or were judged.
     """
 
     blobs: Blobs
@@ -64,6 +66,7 @@ class Info:
     iterations: int = 0
     flood: bool = False
     events: tuple[Event, ...] = ()
+    contacts: tuple[Contact, ...] = ()
 
 
 def step(state: State, points: Points, time: float, options: TrackingOptions) -> tuple[State, Info]:
@@ -89,8 +92,8 @@ def step(state: State, points: Points, time: float, options: TrackingOptions) ->
     if points.flood:
         return hold(prior, points)
     state, info = refine(prior, points, options)
-    state, events = follow_contacts(state, COLOR_RATE)
-    info = replace(info, events=info.events + events)
+    state, contacts, events = follow_contacts(state, COLOR_RATE)
+    info = replace(info, events=info.events + events, contacts=contacts)
     state, info = retire(state, info, options)
     state, info = recover(state, info, options)
     state, info = spawn(state, info, options)

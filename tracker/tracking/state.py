@@ -153,8 +153,12 @@ class Episode:
         Shape (2,), their `Objects.lengths` before, px.
     confusion
         Largest probability so far of taking one for the other by motion alone, 0 to 1/2.
+    depth
+        Largest `Contact.depth` so far.
     apart
         Frames since they parted.
+    reported
+        Whether both were confirmed at some time of it.
     """
 
     first: int
@@ -162,7 +166,9 @@ class Episode:
     colors: Array
     lengths: Array
     confusion: float = 0.0
+    depth: float = 0.0
     apart: int = 0
+    reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)

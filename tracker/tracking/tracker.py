@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tracker.config import Config, TrackingOptions
+from tracker.tracking.contact import identities
 from tracker.tracking.policy import Info, step
 from tracker.tracking.sizes import Patches, fit_sizes
 from tracker.tracking.state import NO_SCENE, State
@@ -46,6 +47,7 @@ def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
     sd = np.sqrt(np.einsum("kii->ki", objects.extents))
     edges = np.hstack([sd, sd]) * objects.reach
     boxes = np.hstack([objects.means - edges[:, :2], edges[:, :2] + edges[:, 2:]])
+    identity = identities(state)
     tracks = tuple(
         Track(
             id=int(objects.ids[k]),
@@ -58,7 +60,7 @@ def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
             age=int(objects.age[k]),
             status=_status(bool(objects.missing[k]), bool(objects.contact[k])),
             confidence=float(objects.existence[k]),
-            identity_confidence=float(objects.identity[k]),
+            identity_confidence=float(identity[k]),
         )
         for k in np.flatnonzero(objects.confirmed)
     )
@@ -71,6 +73,7 @@ def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
         iterations=info.iterations,
         flood=info.flood,
         events=info.events,
+        contacts=info.contacts,
     )
     return Snapshot(index, time, tracks, diagnostics)
 
