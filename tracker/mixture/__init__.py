@@ -1,5 +1,6 @@
 """Gaussian mixtures; plain numbers in, plain numbers out."""
 
+from tracker.mixture.coverage import Silhouettes, silhouettes, sums
 from tracker.mixture.gaussian import (
     Coverage,
     Gaussian,
@@ -19,9 +20,12 @@ __all__ = [
     "Likelihood",
     "Mixture",
     "Prior",
+    "Silhouettes",
     "Stats",
     "collect",
     "e_step",
     "m_step",
+    "silhouettes",
     "squared_distances",
+    "sums",
 ]

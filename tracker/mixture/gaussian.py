@@ -178,6 +178,11 @@ class Coverage:
     affinity: Array | None = None
     clutter: float = 0.01
 
+    @property
+    def reach(self) -> float:
+        """Distance in standard deviations beyond which a_k is below 1e-3, so hardly anything."""
+        return 2.0 * (1.0 + 7.0 * self.softness)
+
     def cover(self, distances: Array) -> Array:
         """Return a_k at each point, shape (K, N)."""
         # A soft rim centred on the outline would lengthen the first moment by π²δ²; drawn in by a

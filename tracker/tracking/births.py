@@ -45,8 +45,7 @@ def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Stats:
         extent = sizes.clamp(rest.scatters[one], rest.means[one])
         single = Stats(rest.mass[one], rest.means[one], extent)
         if rest.mass[b] > _GROUP * expected[b]:
-            own = slice(rest.starts[b], rest.starts[b + 1])
-            parts.append(split(rest.coordinates[own], rest.spacing, sizes))
+            parts.append(split(rest.coordinates[rest.labels == b], rest.spacing, sizes))
         else:
             parts.append(single)
     if not parts:

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
+from tracker.mixture import sums
+from tracker.tracking.lattice import Indices, Lattice
 from tracker.types import Array, Points
-
-_NEIGHBOURS = np.ones((3, 3), dtype=bool)
-_LARGEST_RASTER = 1 << 24  # cells; beyond that a search tree is cheaper
 
 
 @dataclass(frozen=True, slots=True)
 class Blobs:
-    """Patches of touching points, sorted by patch.
+    """The n points of a frame, row by row, and the patches that they make.
 
     Parameters
     ----------
     coordinates
-        Shape (n, 2), the points in order of their patch, px.
+        Shape (n, 2), px.
     weights
         Shape (n,), px².
     colors
         Shape (n,), or None.
-    order
-        Shape (n,), which point of the input each one is.
+    lattice
+        Where each point is on the lattice; None without points.
     spacing
         Distance between neighbouring points, px.
-    starts
-        Shape (B + 1,): patch b holds the points starts[b] to starts[b + 1].
+    labels
+        Shape (n,), which patch each point belongs to.
     mass
         Shape (B,), px².
     boxes
@@ -48,9 +44,9 @@ class Blobs:
     coordinates: Array
     weights: Array
     colors: NDArray[np.uint8] | None
-    order: NDArray[np.intp]
+    lattice: Lattice | None
     spacing: float
-    starts: NDArray[np.intp]
+    labels: Indices
     mass: Array
     boxes: Array
     means: Array
@@ -59,81 +55,80 @@ class Blobs:
     def __len__(self) -> int:
         return len(self.mass)
 
-    def members(self, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the indices of the points of the chosen patches, in order."""
-        if len(chosen) == 1:
-            return np.arange(self.starts[chosen[0]], self.starts[chosen[0] + 1])
-        return np.concatenate(
-            [np.arange(self.starts[b], self.starts[b + 1]) for b in chosen]
-            or [np.zeros(0, dtype=np.intp)]
+    def chosen(self, which: NDArray[np.bool_]) -> Points:
+        """Return some of the points."""
+        return Points(
+            self.coordinates[which],
+            self.weights[which],
+            None if self.colors is None else self.colors[which],
+            self.spacing,
         )
 
 
 def find_blobs(points: Points) -> Blobs:
     """Join points that touch, diagonals included, into patches."""
-    n = len(points)
-    weights = (
-        np.full(n, points.spacing**2) if points.weights is None else points.weights.astype(float)
-    )
+    n, spacing = len(points), points.spacing
+    coordinates, weights, colors = points.coordinates, points.weights, points.colors
     if n == 0:
-        empty = np.zeros(0)
-        return Blobs(
-            np.zeros((0, 2)),
-            empty,
-            points.colors,
-            np.zeros(0, dtype=np.intp),
-            points.spacing,
-            np.zeros(1, dtype=np.intp),
-            empty,
-            np.zeros((0, 4)),
-            np.zeros((0, 2)),
-            np.zeros((0, 2, 2)),
-        )
-    coordinates = points.coordinates
-    label, count = _label(np.rint((coordinates - coordinates.min(axis=0)) / points.spacing))
-    order = np.argsort(label, kind="stable")
-    coordinates, weights, label = coordinates[order], weights[order], label[order]
-    colors = None if points.colors is None else points.colors[order]
-    starts = np.searchsorted(label, np.arange(count + 1))
-    first = starts[:-1]
-    mass = np.add.reduceat(weights, first)
-    lows = np.minimum.reduceat(coordinates, first, axis=0)
-    highs = np.maximum.reduceat(coordinates, first, axis=0)
-    means = np.add.reduceat(coordinates * weights[:, None], first, axis=0) / mass[:, None]
-    centred = coordinates - means[label]
-    x, y = centred[:, 0], centred[:, 1]
-    moments = [np.add.reduceat(weights * p, first) / mass for p in (x * x, x * y, y * y)]
-    xx, xy, yy = moments
+        return _NOTHING
+    lattice, order = Lattice.of(coordinates, spacing)
+    if order is not None:
+        coordinates = coordinates[order]
+        weights = None if weights is None else weights[order]
+        colors = None if colors is None else colors[order]
+    runs, owners, count = lattice.patches()
+    ends = np.append(runs[1:], n)
+    lengths = ends - runs
+    # As complex numbers z = x + iy: z² and |z|² hold all second moments.
+    z = np.ascontiguousarray(coordinates, dtype=np.float64).view(np.complex128)[:, 0]
+
+    def total(values: Any) -> Any:
+        """Sum over the points of each patch: first along each run, in one go through memory."""
+        added = np.add.reduceat(values if weights is None else values * weights, runs)
+        return sums(owners, added.real, count) + 1j * sums(owners, added.imag, count)
+
+    if weights is None:
+        number = sums(owners, lengths.astype(np.float64), count)
+        mass = spacing**2 * number
+    else:
+        mass = number = sums(owners, np.add.reduceat(weights, runs), count)
+    centres = total(z) / number
+    centred = np.repeat(centres[owners], lengths)
+    np.subtract(z, centred, out=centred)
+    norms = total(centred.real**2 + centred.imag**2).real / number
+    squares = total(np.square(centred, out=centred)) / number
     # A point stands for a square of the lattice, whose own variance is spacing² / 12.
-    own = points.spacing**2 / 12
-    scatters = np.stack([xx + own, xy, xy, yy + own], axis=1).reshape(-1, 2, 2)
-    half = points.spacing / 2
-    boxes = np.hstack([lows - half, highs + half])
+    own = spacing**2 / 12
+    xx, yy = (norms + squares.real) / 2 + own, (norms - squares.real) / 2 + own
+    xy = squares.imag / 2
+    by_patch = np.argsort(owners, kind="stable")
+    first = np.searchsorted(owners[by_patch], np.arange(count))
+    lows = np.minimum.reduceat(lattice.cells(lattice.keys[runs])[by_patch], first)
+    highs = np.maximum.reduceat(lattice.cells(lattice.keys[ends - 1])[by_patch], first)
     return Blobs(
-        coordinates,
-        weights,
-        colors,
-        order,
-        points.spacing,
-        starts,
-        mass,
-        boxes,
-        means,
-        scatters,
+        coordinates=coordinates,
+        weights=np.broadcast_to(spacing**2, n) if weights is None else weights,
+        colors=colors,
+        lattice=lattice,
+        spacing=spacing,
+        labels=np.repeat(owners, lengths),
+        mass=mass,
+        boxes=np.hstack([lows - spacing / 2, highs + spacing / 2]),
+        means=np.stack([centres.real, centres.imag], axis=1),
+        scatters=np.stack([xx, xy, xy, yy], axis=1).reshape(-1, 2, 2),
     )
 
 
-def _label(cells: Array) -> tuple[NDArray[np.intp], int]:
-    """Return which patch each cell of the lattice belongs to, and how many patches there are."""
-    n = len(cells)
-    width, height = cells.max(axis=0) + 1
-    if width * height > _LARGEST_RASTER:
-        pairs = cKDTree(cells).query_pairs(1, p=np.inf, output_type="ndarray")
-        graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-        count, label = connected_components(graph, directed=False)
-        return label, count
-    raster = np.zeros((int(height), int(width)), dtype=bool)
-    flat = (cells[:, 1] * width + cells[:, 0]).astype(np.intp)
-    raster.reshape(-1)[flat] = True
-    labels, count = ndimage.label(raster, _NEIGHBOURS)
-    return labels.reshape(-1)[flat] - 1, count
+_NONE = np.zeros(0)
+_NOTHING = Blobs(
+    coordinates=np.zeros((0, 2)),
+    weights=_NONE,
+    colors=None,
+    lattice=None,
+    spacing=1.0,
+    labels=np.zeros(0, dtype=np.intp),
+    mass=_NONE,
+    boxes=np.zeros((0, 4)),
+    means=np.zeros((0, 2)),
+    scatters=np.zeros((0, 2, 2)),
+)

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.tracking.lattice import overlapping
 from tracker.tracking.state import Episode, Objects, State
 from tracker.types import Array, Contact, ContactStage, Event
 
+_TOUCHING = 6.4  # squared distance of two objects in units of the sum of their extents
 _PARTED = 5  # frames apart from others after which a contact is judged
 _COLOR_SAMPLES = 8.0  # independent colour samples that a view of an object is worth
 _COLOR_FLOOR = 0.02  # share of a histogram that is uniform: any colour may turn up
@@ -27,13 +29,16 @@ _MOST_SIZE = 4.0  # nats that sizes may add: a posture is no proof
 
 def touching(objects: Objects) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the pairs of objects whose outlines touch, or nearly: indices, each of shape (p,)."""
-    first, second = np.triu_indices(len(objects), 1)
-    apart = objects.means[first] - objects.means[second]
-    both = objects.extents[first] + objects.extents[second]
     # For equal circles of standard deviation s the outlines touch at a distance of 4 s, which is
     # 8 in these units; where shapes differ a little less.
-    distance = np.einsum("pi,pij,pj->p", apart, np.linalg.inv(both), apart)
-    touch = distance < 6.4
+    half = np.sqrt(_TOUCHING * np.einsum("kii->ki", objects.extents))
+    boxes = np.hstack([objects.means - half, objects.means + half])
+    first, second = overlapping(boxes, boxes)
+    first, second = first[first < second], second[first < second]
+    apart = objects.means[first] - objects.means[second]
+    both = objects.extents[first] + objects.extents[second]
+    distance = np.einsum("pi,pi->p", apart, np.linalg.solve(both, apart[:, :, None])[:, :, 0])
+    touch = distance < _TOUCHING
     return first[touch], second[touch]
 
 

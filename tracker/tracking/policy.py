@@ -145,10 +145,8 @@ def hold(state: State, points: Points) -> tuple[State, Info]:
         seen=objects.seen + elapsed,
         exposed=objects.exposed + elapsed,
     )
-    blobs = find_blobs(
-        replace(points, coordinates=points.coordinates[:0], weights=None, colors=None)
-    )
-    return state.with_objects(waiting), Info(blobs, np.zeros(0, dtype=bool), flood=True)
+    nothing = find_blobs(Points(points.coordinates[:0]))
+    return state.with_objects(waiting), Info(nothing, np.zeros(0, dtype=bool), flood=True)
 
 
 def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[State, Info]:
@@ -192,7 +190,10 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         exposed=np.where(shown, now, objects.exposed + waiting),
         hits=objects.hits + shown,
         singled=objects.singled + shaped,
+        doubtful=look.doubtful,
         doubted=np.maximum(objects.doubted + np.where(look.doubtful, period, -2 * period), 0.0),
+        examined=look.examined,
+        lone=look.lone,
         missing=~visible,
         contact=look.contact,
         existence=existence,
@@ -272,8 +273,7 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     seen[found] = exposed[found] = now
     hits[found] += 1
     unexplained = info.unexplained.copy()
-    for patch in patches:
-        unexplained[index[rest.starts[patch] : rest.starts[patch + 1]]] = False
+    unexplained[index[np.isin(rest.labels, patches)]] = False
     back = replace(
         objects,
         states=states,
@@ -413,12 +413,8 @@ def _existence(before: Array, shown: NDArray[np.bool_], looked_at: Array, elapse
 
 
 def _residual(info: Info) -> tuple[Blobs, NDArray[np.intp]]:
-    """Return patches of the unexplained points, and which points of the frame they hold."""
-    blobs, left = info.blobs, np.flatnonzero(info.unexplained)
-    colors = None if blobs.colors is None else blobs.colors[left]
-    points = Points(blobs.coordinates[left], blobs.weights[left], colors, blobs.spacing)
-    rest = find_blobs(points)
-    return rest, left[rest.order]
+    """Return patches of the unexplained points, and which points of the frame these are."""
+    return find_blobs(info.blobs.chosen(info.unexplained)), np.flatnonzero(info.unexplained)
 
 
 def _first_speed(state: State) -> float:
@@ -454,7 +450,10 @@ def _newborn(state: State, found: Stats) -> Objects:
         hits=np.ones(k, dtype=np.int64),
         singled=np.zeros(k, dtype=np.int64),
         unusual=np.zeros(k, dtype=np.int64),
+        doubtful=np.zeros(k, dtype=bool),
         doubted=np.zeros(k),
+        examined=np.zeros(k),
+        lone=np.zeros(k, dtype=bool),
         confirmed=np.zeros(k, dtype=bool),
         missing=np.zeros(k, dtype=bool),
         contact=np.zeros(k, dtype=bool),

@@ -1,7 +1,8 @@
 """What a frame shows of each object: which points are whose, and their statistics.
 
 Objects whose gates share no patch are solved in closed form, from the statistics of their patches;
-objects in contact by rounds of EM under the coverage likelihood, shapes frozen.
+objects in contact by rounds of EM under the coverage likelihood, shapes frozen. Both are done for
+all objects of a frame at once.
 """
 
 from __future__ import annotations
@@ -12,27 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.config import TrackingOptions
-from tracker.mixture import (
-    Coverage,
-    Mixture,
-    Prior,
-    Stats,
-    collect,
-    e_step,
-    m_step,
-    squared_distances,
-)
+from tracker.mixture import Coverage, Mixture, Prior, Silhouettes, Stats, m_step, silhouettes, sums
 from tracker.tracking.births import split
 from tracker.tracking.blobs import Blobs
-from tracker.tracking.contact import touching
+from tracker.tracking.groups import Groups, find_groups
+from tracker.tracking.lattice import Indices, Lattice, overlapping
 from tracker.tracking.state import Objects, State
-from tracker.types import Array
+from tracker.types import COLOR_BINS, Array
 
-_GATE = 1.15  # reach of a gate beyond the outline
-_TOUCH = 0.1  # share of a patch or of an object that must overlap to belong together
 _EXCESS = 1.6  # foreground beyond this multiple of an object's area wants another explanation
 _EXPLAINED = 1.35  # reach, in radii, within which an object explains a point
+_SLACK = 0.3  # radii by which an object may move before its surroundings are looked up again
 _VEILED = 0.05  # share of an object behind fixed things from which they are taken into account
+_ANEW = 0.2  # relative change of a patch after which its object is asked about again
+_QUESTIONS = 4  # objects asked about in one frame
 _DOUBT = 0.75  # foreground below this multiple of what the objects cover may hold fewer
 _COLOR_POWER = 0.7
 COLOR_RATE = 0.1  # share of a histogram that each frame apart replaces
@@ -60,6 +54,8 @@ class Sightings:
         Shape (k,), whether the evidence does without it.
     colors, reach
         Shapes (k, COLOR_BINS) and (k, 4), see `Objects`.
+    examined, lone
+        Shape (k,), see `Objects`.
     unexplained
         Shape (n,), which points of the patches no object explains.
     log_likelihood
@@ -79,6 +75,8 @@ class Sightings:
     doubtful: NDArray[np.bool_]
     colors: Array
     reach: Array
+    examined: Array
+    lone: NDArray[np.bool_]
     unexplained: NDArray[np.bool_]
     log_likelihood: float
     iterations: int
@@ -87,58 +85,32 @@ class Sightings:
 def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
     """Find what the patches of a frame show of the predicted objects."""
     objects = prior.objects
-    k = len(objects)
-    unexplained = np.ones(len(blobs.coordinates), dtype=bool)
-    mass = np.zeros(k)
-    exposed = np.zeros(k)
-    open_area = objects.areas  # what no other object covers
-    mean = objects.means.copy()
-    scatter = objects.extents.copy()
-    alone = np.zeros(k, dtype=bool)
-    contact = np.zeros(k, dtype=bool)
-    doubtful = np.zeros(k, dtype=bool)
-    colors = objects.colors.copy()
-    reach = objects.reach.copy()
-    log_likelihood, iterations = 0.0, 0
+    groups = find_groups(objects, blobs)
+    own = groups.of_object
+    foreground = groups.patches.mass[own]
+    shown, single = foreground > 0, groups.members[own] == 1
     veil = _veil(prior)
-    whole = objects.areas
-    if prior.sizes is not None:
-        whole = np.minimum(whole, prior.sizes.largest(objects.means))
-    for members, patches in _groups(objects, blobs):
-        if len(patches) == 0:
-            contact[members] = len(members) > 1
-            continue
-        own = blobs.members(patches)
-        total = blobs.mass[patches].sum()
-        one = members[0]
-        fit = None
-        # While no sizes are known, a patch that outgrows its object is the object coming into view.
-        large = prior.sizes is not None and total > _EXCESS * whole[one]
-        if len(members) > 1 or large or veil[one] > _VEILED:
-            fit = _fit_group(prior, members, own, blobs, options)
-        if fit is None:
-            stats = _merged(blobs, patches)
-            mass[one], exposed[one] = stats.mass[0], stats.mass[0]
-            mean[one], scatter[one] = stats.mean[0], stats.scatter[0]
-            alone[one] = True
-            unexplained[own] = False
-            reach[one] = _reach(blobs.boxes[patches], stats)
-        else:
-            mass[members], mean[members] = fit.stats.mass, fit.stats.mean
-            scatter[members] = fit.stats.scatter
-            exposed[members] = fit.exposed
-            open_area[members] *= fit.open_share
-            contact[members] = len(members) > 1
-            unexplained[own] = fit.unexplained
-            doubtful[members] = fit.doubtful
-            log_likelihood += fit.stats.log_likelihood
-            iterations = max(iterations, options.rounds)
-        if blobs.colors is not None and len(members) == 1:
-            counts = np.bincount(
-                blobs.colors[own], weights=blobs.weights[own], minlength=colors.shape[1]
-            )
-            rate = COLOR_RATE if objects.hits[members[0]] else 1.0
-            colors[members[0]] += rate * (counts / counts.sum() - colors[members[0]])
+    guess = _alone_or_not(prior, shown & single & (veil <= _VEILED), groups, blobs)
+    alone = guess.alone
+    mass = np.where(alone, foreground, 0.0)
+    mean = np.where(alone[:, None], groups.patches.mean[own], objects.means)
+    scatter = np.where(alone[:, None, None], groups.patches.scatter[own], objects.extents)
+    exposed, open_area = mass.copy(), objects.areas  # what no other object covers
+    taken = np.zeros(len(groups) + 1, dtype=bool)
+    taken[own[alone]] = True
+    unexplained = ~taken[groups.of_points(blobs)]
+    doubtful = np.zeros(len(objects), dtype=bool)
+    log_likelihood, iterations = 0.0, 0
+    fitted = np.flatnonzero(shown & ~alone)
+    if len(fitted):
+        fit = _fit(prior, guess, fitted, groups, blobs, options)
+        mass[fitted], mean[fitted] = fit.stats.mass, fit.stats.mean
+        scatter[fitted] = fit.stats.scatter
+        exposed[fitted] = fit.exposed
+        open_area[fitted] *= fit.open_share
+        unexplained[fit.explained] = False
+        log_likelihood, iterations = fit.stats.log_likelihood, options.rounds
+        doubtful = _doubts(prior, exposed, groups, blobs)
     return Sightings(
         mass=mass,
         exposed=exposed,
@@ -147,10 +119,12 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
         mean=mean,
         scatter=scatter,
         alone=alone,
-        contact=contact,
+        contact=~single,
         doubtful=doubtful,
-        colors=colors,
-        reach=reach,
+        colors=_colors(objects, single & shown, groups, blobs),
+        reach=_reach(objects, alone, groups),
+        examined=guess.examined,
+        lone=guess.lone,
         unexplained=unexplained,
         log_likelihood=log_likelihood,
         iterations=iterations,
@@ -158,195 +132,218 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
 
 
 @dataclass(frozen=True, slots=True)
+class _Guess:
+    """Who is alone in its patches, and from where to start the fit of those who are not."""
+
+    alone: NDArray[np.bool_]
+    means: Array
+    extents: Array
+    examined: Array
+    lone: NDArray[np.bool_]
+
+
+def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs: Blobs) -> _Guess:
+    """Tell objects that are alone in their patches from those that touch others not known yet.
+
+    An object whose patch is too large for it is asked about; the answer holds until the patch
+    changes, and a frame has only so many questions.
+    """
+    objects, sizes = prior.objects, prior.sizes
+    means, extents = objects.means.copy(), objects.extents.copy()
+    foreground = groups.patches.mass[groups.of_object]
+    if sizes is None:
+        # A patch that outgrows its object is the object coming into view.
+        return _Guess(single, means, extents, np.zeros(len(objects)), single)
+    whole = np.minimum(objects.areas, sizes.largest(objects.means))
+    large = single & (foreground > _EXCESS * whole)
+    change = np.abs(foreground - objects.examined)
+    asked = np.flatnonzero(large & (change > _ANEW * objects.examined))[:_QUESTIONS]
+    examined = np.where(large, objects.examined, 0.0)
+    lone = large & objects.lone
+    of_points = groups.of_points(blobs) if len(asked) else None
+    for k in asked:
+        parts = split(
+            blobs.chosen(of_points == groups.of_object[k]).coordinates, blobs.spacing, sizes
+        )
+        examined[k], lone[k] = foreground[k], len(parts.mass) == 1
+        nearest = ((parts.mean - means[k]) ** 2).sum(axis=1).argmin()
+        if not lone[k]:
+            means[k], extents[k] = parts.mean[nearest], parts.scatter[nearest]
+    return _Guess(single & (lone | ~large), means, extents, examined, lone)
+
+
+@dataclass(frozen=True, slots=True)
 class _Fit:
     stats: Stats
     exposed: Array
     open_share: Array
-    doubtful: NDArray[np.bool_]
-    unexplained: NDArray[np.bool_]
+    explained: Indices
 
 
-def _fit_group(
+def _fit(
     state: State,
-    members: NDArray[np.intp],
-    own: NDArray[np.intp],
+    guess: _Guess,
+    rows: Indices,
+    groups: Groups,
     blobs: Blobs,
     options: TrackingOptions,
-) -> _Fit | None:
-    """Run rounds of EM on objects that touch, under the coverage likelihood, shapes frozen.
-
-    One object whose patch is too large for it is such a group too: it touches others that are
-    not known yet. Returns None where the evidence says that it is alone after all.
-    """
-    objects = state.objects.chosen(members)
-    points, weights = blobs.coordinates[own], blobs.weights[own]
-    k = len(objects)
-    hidden = _within(state.hidden, objects)
-    if k == 1 and state.sizes is not None and len(hidden) == 0:
-        parts = split(points, blobs.spacing, state.sizes)
-        if len(parts.mass) == 1:
-            return None
-        nearest = ((parts.mean - objects.means) ** 2).sum(axis=1).argmin()
-        objects = replace(
-            objects,
-            states=np.hstack([parts.mean[[nearest]], objects.states[:, 2:]]),
-            extents=parts.scatter[[nearest]],
-        )
+) -> _Fit:
+    """Run rounds of EM on some objects, under the coverage likelihood, shapes frozen."""
+    objects, group = state.objects.chosen(rows), groups.of_object[rows]
+    mixture = Mixture(np.full(len(rows), 1 / len(rows)), guess.means[rows], guess.extents[rows])
     prior = Prior(
-        objects.means,
+        mixture.means,
         np.linalg.inv(objects.uncertainties[:, :2, :2]).astype(np.float64),
-        objects.extents,
+        mixture.covariances,
         np.inf,
         options.effective_points,
     )
-    affinity = None
-    if k > 1 and blobs.colors is not None:
-        histogram = objects.colors[:, blobs.colors[own]] + 0.01
-        affinity = (histogram / histogram.max(axis=0)) ** _COLOR_POWER
-    likelihood = Coverage(options.softness, affinity)
-    mixture = Mixture(np.full(k, 1 / k), objects.means, objects.extents)
 
-    def statistics(mixture: Mixture) -> Stats:
-        stats = e_step(points, mixture, likelihood=likelihood, weights=weights)
-        if len(hidden) == 0:
-            return stats
+    def surroundings(mixture: Mixture) -> tuple[Silhouettes, Indices]:
+        """Return each object with the points near it, and which points of the frame they are."""
+        likelihood = Coverage(options.softness)
+        gates = (max(likelihood.reach, 2 * _EXPLAINED) + 2 * _SLACK) ** 2 * mixture.covariances
+        component, point = _inside(blobs.lattice, mixture.means, gates)
+        mine = groups.of_patch[blobs.labels[point]] == group[component]
+        component, point = component[mine], point[mine]
+        affinity = _affinity(objects, component, point, blobs)
+        points, number = _numbered(point, len(blobs.labels))
         # A fixed occluder is missing data: its cells count in the sums, as if the object went on
         # behind it, but not as information.
-        cover = likelihood.cover(squared_distances(hidden, mixture)) * state.scene.step**2
-        return replace(stats + collect(hidden, cover), mass=stats.mass)
+        behind, cell = _inside(state.hidden, mixture.means, gates)
+        count = len(points) + len(cell)
+        weights = np.full(count, state.scene.step**2)
+        weights[: len(points)] = blobs.weights[points]
+        coordinates = blobs.coordinates[points]
+        if state.hidden is not None:
+            cells = state.hidden.cells(state.hidden.keys[cell])
+            coordinates = np.concatenate([coordinates, cells])
+        near = silhouettes(
+            coordinates,
+            mixture,
+            (
+                np.concatenate([component, behind]),
+                np.concatenate([number, np.arange(len(points), count)]),
+            ),
+            likelihood=replace(likelihood, affinity=affinity),
+            weights=weights,
+            missing=np.arange(count) >= len(points),
+        )
+        return near, points
 
-    stats = statistics(mixture)
+    near, points = surroundings(mixture)
+    stats = near.e_step(mixture.means)
     for _ in range(options.rounds):
         mixture = m_step(stats, prior)
-        stats = statistics(mixture)
-    distances = squared_distances(points, mixture)
-    cover = likelihood.cover(distances)
-    exclusive = cover * (np.prod(1 - cover, axis=0) / np.maximum(1 - cover, 1e-12))
-    unexplained = distances.min(axis=0) > (2 * _EXPLAINED) ** 2
-    exposed = exclusive @ weights
-    doubtful = np.zeros(k, dtype=bool)
-    if k > 1 and state.sizes is not None:
-        typical = state.sizes.areas(objects.means)
-        if weights.sum() < _DOUBT * typical.sum():
-            enough = len(split(points, blobs.spacing, state.sizes, most=k).mass)
-            least = np.argsort(exposed / objects.areas, kind="stable")
-            doubtful[least[: k - enough]] = True
-    return _Fit(stats, exposed, _open_share(mixture), doubtful, unexplained)
+        if near.moved(mixture.means) > 2 * _SLACK:
+            near, points = surroundings(mixture)
+        stats = near.e_step(mixture.means)
+    covered = near.point[near.distances(mixture.means) < (2 * _EXPLAINED) ** 2]
+    return _Fit(
+        stats,
+        near.exposed(mixture.means),
+        _open_share(mixture, group),
+        points[covered[covered < len(points)]],
+    )
 
 
-def _groups(objects: Objects, blobs: Blobs) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Return, for each set of objects that share patches or touch, its objects and its patches."""
+def _inside(lattice: Lattice | None, means: Array, gates: Array) -> tuple[Indices, Indices]:
+    """Return the pairs of a gate and a point within it."""
+    if lattice is None:
+        return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+    return lattice.inside(means, gates)
+
+
+def _numbered(chosen: Indices, count: int) -> tuple[Indices, Indices]:
+    """Return the different ones of some numbers below `count`, and which of them each is."""
+    used = np.zeros(count, dtype=bool)
+    used[chosen] = True
+    return np.flatnonzero(used), (np.cumsum(used) - 1)[chosen]
+
+
+def _affinity(objects: Objects, component: Indices, point: Indices, blobs: Blobs) -> Array | None:
+    """Return how well each object's colours fit a point, relative to the best of those near it."""
+    if blobs.colors is None:
+        return None
+    chance = objects.colors[component, blobs.colors[point]] + 0.01
+    best = np.zeros(len(blobs.labels))
+    np.maximum.at(best, point, chance)
+    affinity: Array = (chance / best[point]) ** _COLOR_POWER
+    return affinity
+
+
+def _open_share(mixture: Mixture, group: Indices) -> Array:
+    """Return the share of each outline's area that no other outline of its group covers, (K,)."""
+    half = 2 * np.sqrt(np.einsum("kii->ki", mixture.covariances))
+    boxes = np.hstack([mixture.means - half, mixture.means + half])
+    one, other = overlapping(boxes, boxes)
+    pair = (one != other) & (group[one] == group[other])
+    one, other = one[pair], other[pair]
+    lower = np.linalg.cholesky(mixture.covariances)
+    apart = mixture.means[one] - mixture.means[other]
+    discs = (2 * lower[one]) @ _DISC.T + apart[:, :, None]
+    covered = ((np.linalg.inv(lower)[other] @ discs) ** 2).sum(axis=1) < 4.0
+    hidden = np.zeros((len(mixture), len(_DISC)), dtype=bool)
+    np.logical_or.at(hidden, one, covered)
+    share: Array = 1.0 - hidden.mean(axis=1)
+    return share
+
+
+def _doubts(prior: State, exposed: Array, groups: Groups, blobs: Blobs) -> NDArray[np.bool_]:
+    """Say which objects the evidence does without, shape (k,).
+
+    Where a group has too little foreground for its objects, it is asked how many there are, every
+    now and then; the least exposed ones are doubted until the next answer.
+    """
+    objects, sizes, own = prior.objects, prior.sizes, groups.of_object
     k = len(objects)
-    gates = (objects.extents + objects.uncertainties[:, :2, :2]) * (2 * _GATE) ** 2
-    half = np.sqrt(np.einsum("kii->ki", gates))
-    low, high = objects.means - half, objects.means + half
-    meet = (
-        (low[:, None, 0] < blobs.boxes[None, :, 2])
-        & (high[:, None, 0] > blobs.boxes[None, :, 0])
-        & (low[:, None, 1] < blobs.boxes[None, :, 3])
-        & (high[:, None, 1] > blobs.boxes[None, :, 1])
-    )
-    inverse = np.linalg.inv(gates)
-    pair_object, pair_patch = np.nonzero(meet)
-    # Most objects meet one patch that meets no other object: no need to look at its points.
-    plain = (meet.sum(axis=1)[pair_object] == 1) & (meet.sum(axis=0)[pair_patch] == 1)
-    apart = blobs.means[pair_patch] - objects.means[pair_object]
-    plain &= np.einsum("pi,pij,pj->p", apart, inverse[pair_object], apart) < 1
-    plain_object, plain_patch = pair_object[plain], pair_patch[plain]
-    pair_object, pair_patch = pair_object[~plain], pair_patch[~plain]
-    sizes = np.diff(blobs.starts)[pair_patch]
-    pair = np.repeat(np.arange(len(pair_object)), sizes)
-    offset = np.arange(len(pair)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    point = np.repeat(blobs.starts[pair_patch], sizes) + offset
-    owner = pair_object[pair]
-    apart = blobs.coordinates[point] - objects.means[owner]
-    x, y = apart[:, 0], apart[:, 1]
-    xx, xy, yy = (inverse[:, i, j][owner] for i, j in ((0, 0), (0, 1), (1, 1)))
-    inside = np.where((xx * x + 2 * xy * y) * x + yy * y * y < 1, blobs.weights[point], 0.0)
-    overlap = np.bincount(pair, weights=inside, minlength=len(pair_object))
-    linked = (overlap > _TOUCH * blobs.mass[pair_patch]) | (
-        overlap > _TOUCH * objects.areas[pair_object]
-    )
-    pair_object = np.concatenate([plain_object, pair_object[linked]])
-    pair_patch = np.concatenate([plain_patch, pair_patch[linked]])
-
-    # Few edges: joining sets by hand is quicker than a sparse graph.
-    group = list(range(k))
-
-    def root(one: int) -> int:
-        while group[one] != one:
-            group[one] = group[group[one]]
-            one = group[one]
-        return one
-
-    owner_of: dict[int, int] = {}
-    links = [*zip(*(i.tolist() for i in touching(objects)), strict=True)]
-    for one, patch in zip(pair_object.tolist(), pair_patch.tolist(), strict=True):
-        links.append((owner_of.setdefault(patch, one), one))
-    for one, other in links:
-        low, high = sorted((root(one), root(other)))
-        group[high] = low
-    members: dict[int, list[int]] = {}
-    patches: dict[int, list[int]] = {}
-    for one in range(k):
-        members.setdefault(root(one), []).append(one)
-    for patch in sorted(owner_of):
-        patches.setdefault(root(owner_of[patch]), []).append(patch)
-    return [
-        (np.array(members[name]), np.array(patches.get(name, []), dtype=np.intp))
-        for name in members
-    ]
+    doubtful = np.zeros(k, dtype=bool)
+    if sizes is None:
+        return doubtful
+    typical = sums(own, sizes.areas(objects.means), len(groups))
+    scarce = (groups.members > 1) & (groups.patches.mass < _DOUBT * typical)
+    scarce &= groups.patches.mass > 0
+    doubtful = objects.doubtful & scarce[own]
+    for group in np.flatnonzero(scarce):
+        members = np.flatnonzero(own == group)
+        inside = blobs.chosen(groups.of_points(blobs) == group)
+        enough = len(split(inside.coordinates, blobs.spacing, sizes, most=len(members)).mass)
+        least = np.argsort(exposed[members] / objects.areas[members], kind="stable")
+        doubtful[members] = False
+        doubtful[members[least[: len(members) - enough]]] = True
+    return doubtful
 
 
-def _merged(blobs: Blobs, patches: NDArray[np.intp]) -> Stats:
-    """Join the statistics of some patches, as one component."""
-    mass, means = blobs.mass[patches], blobs.means[patches]
-    total = mass.sum()
-    mean = mass @ means / total
-    apart = means - mean
-    within = np.einsum("b,bij->ij", mass, blobs.scatters[patches])
-    between = np.einsum("b,bi,bj->ij", mass, apart, apart)
-    return Stats(np.array([total]), mean[None], ((within + between) / total)[None])
+def _colors(objects: Objects, single: NDArray[np.bool_], groups: Groups, blobs: Blobs) -> Array:
+    """Blend the histogram of each object that touches no other with that of its points."""
+    if blobs.colors is None or not single.any():
+        return objects.colors
+    bins = groups.of_points(blobs) * COLOR_BINS + blobs.colors
+    counts = np.bincount(bins, blobs.weights, (len(groups) + 1) * COLOR_BINS)
+    counts = counts.reshape(-1, COLOR_BINS)[groups.of_object[single]]
+    rate = np.where(objects.hits[single], COLOR_RATE, 1.0)[:, None]
+    colors = objects.colors.copy()
+    colors[single] += rate * (counts / counts.sum(axis=1, keepdims=True) - colors[single])
+    return colors
 
 
-def _reach(boxes: Array, stats: Stats) -> Array:
-    """Return how far the edges of a patch lie from its mean, in standard deviations."""
-    sd = np.sqrt(np.diagonal(stats.scatter[0]))
-    low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
-    return np.concatenate([(stats.mean[0] - low) / sd, (high - stats.mean[0]) / sd])
+def _reach(objects: Objects, alone: NDArray[np.bool_], groups: Groups) -> Array:
+    """Return how far the edges of an object's patches lie from their mean, in sd, shape (k, 4)."""
+    reach = objects.reach.copy()
+    own = groups.of_object[alone]
+    mean = groups.patches.mean[own]
+    sd = np.sqrt(np.einsum("kii->ki", groups.patches.scatter[own]))
+    boxes = groups.boxes[own]
+    reach[alone] = np.hstack([(mean - boxes[:, :2]) / sd, (boxes[:, 2:] - mean) / sd])
+    return reach
 
 
 def _veil(state: State) -> Array:
     """Return the share of each object that is behind fixed things, shape (k,)."""
     objects = state.objects
-    if len(state.hidden) == 0 or len(objects) == 0:
-        return np.zeros(len(objects))
-    mixture = Mixture(np.ones(len(objects)), objects.means, objects.extents)
-    inside = squared_distances(state.hidden, mixture) < 4.0
-    share: Array = np.minimum(inside.sum(axis=1) * state.scene.step**2 / objects.areas, 1.0)
-    return share
-
-
-def _within(points: Array, objects: Objects) -> Array:
-    """Return the points near enough to some object to matter."""
-    if len(points) == 0:
-        return points
-    mixture = Mixture(np.ones(len(objects)), objects.means, objects.extents)
-    near = squared_distances(points, mixture).min(axis=0) < (2 * _EXPLAINED) ** 2
-    kept: Array = points[near]
-    return kept
-
-
-def _open_share(mixture: Mixture) -> Array:
-    """Return the share of each outline's area that no other outline covers, shape (K,)."""
-    k = len(mixture)
-    if k == 1:
-        return np.ones(1)
-    disc = 2 * np.linalg.cholesky(mixture.covariances) @ _DISC.T + mixture.means[:, :, None]
-    points = disc.transpose(0, 2, 1).reshape(-1, 2)
-    covered = squared_distances(points, mixture).reshape(k, k, -1) < 4.0
-    covered[np.arange(k), np.arange(k)] = False
-    share: Array = 1.0 - covered.any(axis=0).mean(axis=1)
+    behind, _ = _inside(state.hidden, objects.means, 4.0 * objects.extents)
+    cells = np.bincount(behind, minlength=len(objects))
+    share: Array = np.minimum(cells * state.scene.step**2 / objects.areas, 1.0)
     return share
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.tracking.lattice import Lattice
 from tracker.tracking.sizes import NO_PATCHES, Patches, SizeModel
 from tracker.types import COLOR_BINS, Array, Footprint, Scene
 
@@ -44,8 +45,12 @@ class Objects:
     unusual
         Shape (k,), frames apart in which its shape was none of the scene's usual ones, less those
         in which it was.
-    doubted
-        Shape (k,), seconds for which the evidence has said that there are fewer objects here.
+    doubtful, doubted
+        Shape (k,), whether the evidence last said that there are fewer objects here; seconds for
+        which it has said so.
+    examined, lone
+        Shape (k,), the foreground, px², for which it was last asked whether an object is alone in a
+        patch that is too large for it, 0 where there is no such patch; whether it was.
     confirmed
         Shape (k,), whether the evidence suffices to report the object.
     missing, contact
@@ -69,7 +74,10 @@ class Objects:
     hits: NDArray[np.int64]
     singled: NDArray[np.int64]
     unusual: NDArray[np.int64]
+    doubtful: NDArray[np.bool_]
     doubted: Array
+    examined: Array
+    lone: NDArray[np.bool_]
     confirmed: NDArray[np.bool_]
     missing: NDArray[np.bool_]
     contact: NDArray[np.bool_]
@@ -126,7 +134,10 @@ def no_objects() -> Objects:
         hits=count,
         singled=count,
         unusual=count,
+        doubtful=flag,
         doubted=zero,
+        examined=zero,
+        lone=flag,
         confirmed=flag,
         missing=flag,
         contact=flag,
@@ -198,7 +209,7 @@ class State:
     scene
         What is known of the place.
     hidden
-        Shape (n, 2), the cells of the scene's occluders, px: what is there cannot be seen.
+        The cells of the scene's occluders: what is there cannot be seen. None without any.
     """
 
     objects: Objects = field(default_factory=no_objects)
@@ -211,7 +222,7 @@ class State:
     sizes: SizeModel | None = None
     unlearned: int = 0
     scene: Scene = NO_SCENE
-    hidden: Array = field(default_factory=lambda: np.zeros((0, 2)))
+    hidden: Lattice | None = None
 
     @property
     def footprint(self) -> Footprint:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tracker.config import Config, TrackingOptions
 from tracker.tracking.contact import identities
+from tracker.tracking.lattice import Lattice
 from tracker.tracking.policy import Info, step
 from tracker.tracking.sizes import Patches, fit_sizes
 from tracker.tracking.state import NO_SCENE, State
@@ -26,10 +27,11 @@ from tracker.types import (
 def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
     """Return the state before the first frame; a survey of the scene teaches the sizes."""
     del options  # no setting matters before the first frame
-    hidden = np.zeros((0, 2))
-    if scene.occluders is not None:
+    hidden = None
+    if scene.occluders is not None and scene.occluders.any():
         rows, columns = np.nonzero(scene.occluders)
-        hidden = (np.stack([columns, rows], axis=1).astype(np.float64) + 0.5) * scene.step - 0.5
+        cells = (np.stack([columns, rows], axis=1).astype(np.float64) + 0.5) * scene.step - 0.5
+        hidden, _ = Lattice.of(cells, scene.step)
     whole = [b for b in scene.blobs if not b.border]
     if not whole:
         return State(scene=scene, hidden=hidden)

@@ -1,0 +1,177 @@
+"""Objects of fixed shape that touch: the E-step of the coverage likelihood, where it matters.
+
+The same equations as in `Coverage`, over pairs of an object and a point that is near it. A point is
+far from nearly all objects of a crowd, and what is far covers it with probability zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.mixture.gaussian import Coverage, Mixture, Stats
+from tracker.types import Array
+
+_LEAST = 1e-12  # probability that a point is not covered, at least: its logarithm is finite
+
+
+@dataclass(frozen=True, slots=True)
+class Silhouettes:
+    """K objects of fixed shape, N points of a mask, and P pairs of an object and a point near it.
+
+    Parameters
+    ----------
+    mixture
+        The objects; their means are where `white` starts from.
+    component, point
+        Shape (P,), the pairs, each once.
+    white
+        Shape (P, 2), L⁻¹(x − μ) with Σ = LLᵀ.
+    weights
+        Shape (N,), how often each point counts.
+    missing
+        Shape (N,), points of which nobody knows whether they belong to the mask, as something hides
+        them: they count in the sums as if the object went on there, and not as information.
+    likelihood
+        Rim and clutter; its affinity is over the pairs with points that are not missing.
+    """
+
+    mixture: Mixture
+    component: NDArray[np.intp]
+    point: NDArray[np.intp]
+    white: Array
+    weights: Array
+    missing: NDArray[np.bool_]
+    likelihood: Coverage
+
+    def _shift(self, means: Array) -> Array:
+        """Return L⁻¹ of the way that each object has moved, shape (K, 2)."""
+        inverse = np.linalg.inv(np.linalg.cholesky(self.mixture.covariances))
+        shift: Array = (inverse @ (means - self.mixture.means)[:, :, None])[:, :, 0]
+        return shift
+
+    def moved(self, means: Array) -> float:
+        """Return the longest way that an object has moved, in its standard deviations."""
+        return float(np.sqrt((self._shift(means) ** 2).sum(axis=1).max(initial=0.0)))
+
+    def distances(self, means: Array) -> Array:
+        """Return squared Mahalanobis distances for objects at other means, shape (P,).
+
+        Parameters
+        ----------
+        means
+            Shape (K, 2).
+        """
+        moved = self._shift(means)
+        x = self.white[:, 0] - moved[self.component, 0]
+        y = self.white[:, 1] - moved[self.component, 1]
+        distances: Array = x * x + y * y
+        return distances
+
+    def cover(self, means: Array) -> tuple[Array, Array]:
+        """Return a, shape (P,), and the logarithm of Π_j (1 − a_j) at each point, shape (N,)."""
+        a = self.likelihood.cover(self.distances(means))
+        open_logs = np.log(np.maximum(1.0 - a, _LEAST))
+        return a, sums(self.point, open_logs, len(self.weights))
+
+    def e_step(self, means: Array) -> Stats:
+        """Give each point to every object that covers it, and sum the statistics.
+
+        Parameters
+        ----------
+        means
+            Shape (K, 2), where the objects are.
+        """
+        k = len(self.mixture)
+        a, open_logs = self.cover(means)
+        foreground = 1.0 - (1.0 - self.likelihood.clutter) * np.exp(open_logs)
+        logs = np.where(self.missing, 0.0, np.log(foreground))
+        foreground[self.missing] = 1.0
+        if self.likelihood.affinity is not None:
+            known_pairs = ~self.missing[self.point]
+            a[known_pairs] = np.minimum(a[known_pairs] * self.likelihood.affinity, 1.0)
+        r = a * (self.weights / foreground)[self.point]
+        x, y = self.white.T
+        known = sums(self.component, np.where(self.missing[self.point], 0.0, r), k)
+        total = np.maximum(sums(self.component, r, k), 1e-300)
+        rx, ry = r * x, r * y
+        white = np.stack([sums(self.component, v, k) for v in (rx, ry)], axis=1)
+        white /= total[:, None]
+        xx, xy, yy = (sums(self.component, v, k) / total for v in (rx * x, rx * y, ry * y))
+        scatter = np.stack([xx, xy, xy, yy], axis=1).reshape(k, 2, 2)
+        scatter -= white[:, :, None] * white[:, None, :]
+        lower = np.linalg.cholesky(self.mixture.covariances)
+        return Stats(
+            known,
+            self.mixture.means + (lower @ white[:, :, None])[:, :, 0],
+            lower @ scatter @ lower.transpose(0, 2, 1),
+            float(logs @ self.weights),
+            float(self.weights[~self.missing].sum()),
+        )
+
+    def exposed(self, means: Array) -> Array:
+        """Return the weight of the points that each object covers alone, shape (K,)."""
+        a, open_logs = self.cover(means)
+        alone = a * np.exp(open_logs[self.point] - np.log(np.maximum(1.0 - a, _LEAST)))
+        alone *= np.where(self.missing, 0.0, self.weights)[self.point]
+        return sums(self.component, alone, len(self.mixture))
+
+
+def silhouettes(
+    points: Array,
+    mixture: Mixture,
+    pairs: tuple[NDArray[np.intp], NDArray[np.intp]],
+    *,
+    likelihood: Coverage,
+    weights: Array | None = None,
+    missing: NDArray[np.bool_] | None = None,
+) -> Silhouettes:
+    """Prepare the E-step for some pairs of an object and a point.
+
+    Parameters
+    ----------
+    points
+        Shape (N, 2).
+    mixture
+        K components; their weights do not matter.
+    pairs
+        Which component may cover which point, each of shape (P,); all others do not.
+    likelihood, weights, missing
+        See `Silhouettes`; weights default to 1, and no points are missing.
+    """
+    component, point = pairs
+    inverse = np.linalg.inv(np.linalg.cholesky(mixture.covariances))
+    x, y = (points[point, axis] - mixture.means[component, axis] for axis in (0, 1))
+    xx, yx, yy = (inverse[:, i, j][component] for i, j in ((0, 0), (1, 0), (1, 1)))
+    return Silhouettes(
+        mixture,
+        component,
+        point,
+        np.stack([xx * x, yx * x + yy * y], axis=1),
+        np.ones(len(points)) if weights is None else weights,
+        np.zeros(len(points), dtype=bool) if missing is None else missing,
+        likelihood,
+    )
+
+
+def sums(groups: NDArray[np.intp], values: Array, count: int) -> Array:
+    """Add up values by group.
+
+    Parameters
+    ----------
+    groups
+        Shape (n,), the group of each value, below `count`.
+    values
+        Shape (n,).
+    count
+        Number of groups.
+
+    Returns
+    -------
+    total
+        Shape (count,).
+    """
+    total: Array = np.bincount(groups, values, count).astype(np.float64, copy=False)
+    return total

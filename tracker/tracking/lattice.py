@@ -1,0 +1,182 @@
+"""Points on a lattice, sorted by row, so that those within an ellipse are found by row.
+
+What is looked for is found in time proportional to what is found, however many points and ellipses
+there are; so nothing in a crowd is compared with everything else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.types import Array
+
+_FAR = 1 << 25  # cells; what is farther from the origin counts as being there, and keys are exact
+
+Indices: TypeAlias = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """The cells of n points, row by row and from left to right.
+
+    Parameters
+    ----------
+    corner
+        Shape (2,), x and y of the cell in column 0 and row 0, px.
+    spacing
+        Distance between neighbouring cells, px.
+    keys
+        Shape (n,), row · width + column of each point, ascending.
+    width, height
+        Number of columns, with two empty ones at the right, and of rows.
+    """
+
+    corner: Array
+    spacing: float
+    keys: NDArray[np.int64]
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, coordinates: Array, spacing: float) -> tuple[Lattice, Indices | None]:
+        """Return the lattice of some points, and the order that sorts them if they are not yet.
+
+        Parameters
+        ----------
+        coordinates
+            Shape (n, 2), n > 0, px.
+        spacing
+            Distance between neighbouring points, px.
+        """
+        low = np.array([coordinates[:, 0].min(), coordinates[:, 1].min()])
+        high = np.array([coordinates[:, 0].max(), coordinates[:, 1].max()])
+        phase = np.mod(low, spacing)
+        first, last = (np.clip(np.rint((c - phase) / spacing), -_FAR, _FAR) for c in (low, high))
+        cells = coordinates - (phase + spacing * first)
+        cells /= spacing
+        np.rint(cells, out=cells)
+        width, height = (int(c) for c in last - first + [3, 1])
+        if max(width, height) > _FAR:
+            np.clip(cells, 0, last - first, out=cells)
+        keys = (cells[:, 1] * width + cells[:, 0]).astype(np.int64)
+        order = None
+        if (keys[1:] < keys[:-1]).any():
+            order = np.argsort(keys, kind="stable")
+            keys = keys[order]
+        return cls(phase + spacing * first, spacing, keys, width, height), order
+
+    def patches(self) -> tuple[Indices, Indices, int]:
+        """Join cells that touch, diagonals included.
+
+        Returns
+        -------
+        runs, labels, count
+            Shape (r,), the first point of each run of neighbours in a row; shape (r,), which patch
+            each run belongs to; how many patches there are, numbered by their first point.
+        """
+        keys = self.keys
+        # The empty columns part the end of a row from the beginning of the next one.
+        runs = np.flatnonzero(np.concatenate([[True], keys[1:] > keys[:-1] + 1]))
+        first = keys[runs]
+        last = keys[np.append(runs[1:], len(keys)) - 1]
+        # Runs of the next row that reach from one column before to one behind.
+        begin = np.searchsorted(last, first + (self.width - 1))
+        end = np.searchsorted(first, last + (self.width + 1), side="right")
+        labels, count = joined(*spans(begin, end), len(runs))
+        return runs, labels, count
+
+    def cells(self, keys: NDArray[np.int64]) -> Array:
+        """Return the positions of some keys, shape (m, 2), px."""
+        rows, columns = np.divmod(keys, self.width)
+        return self.corner + self.spacing * np.stack([columns, rows], axis=1)
+
+    def inside(self, means: Array, covariances: Array) -> tuple[Indices, Indices]:
+        """Return which points lie in which ellipse, (x − μ)ᵀ Σ⁻¹ (x − μ) ≤ 1.
+
+        Parameters
+        ----------
+        means
+            Shape (k, 2), px.
+        covariances
+            Shape (k, 2, 2), px².
+
+        Returns
+        -------
+        ellipses, points
+            Shapes (p,), the pairs, by ellipse and then by point.
+        """
+        x, y = ((means - self.corner) / self.spacing).T
+        xx, xy, yy = (covariances[:, i, j] / self.spacing**2 for i, j in ((0, 0), (0, 1), (1, 1)))
+        half = np.sqrt(yy)
+        first = np.clip(np.ceil(y - half), 0, self.height).astype(np.int64)
+        behind = np.clip(np.floor(y + half) + 1, 0, self.height).astype(np.int64)
+        ellipse, row = spans(first, behind)
+        up = row - y[ellipse]
+        middle = x[ellipse] + (xy / yy)[ellipse] * up
+        reach = np.sqrt(np.maximum((xx - xy**2 / yy)[ellipse] * (1 - up**2 / yy[ellipse]), 0.0))
+        last_column = self.width - 3
+        left = np.clip(np.ceil(middle - reach), 0, last_column + 1).astype(np.int64)
+        right = np.clip(np.floor(middle + reach), -1, last_column).astype(np.int64)
+        begin = np.searchsorted(self.keys, row * self.width + left)
+        end = np.searchsorted(self.keys, row * self.width + right, side="right")
+        span, point = spans(begin, end)
+        return ellipse[span], point
+
+
+def spans(begin: Indices, end: Indices) -> tuple[Indices, Indices]:
+    """List the numbers of some half-open ranges: which range each is from, and the number."""
+    counts = np.maximum(end - begin, 0)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    offset = np.cumsum(counts) - counts
+    return owner, np.arange(len(owner)) + (begin - offset)[owner]
+
+
+def overlapping(first: Array, second: Array) -> tuple[Indices, Indices]:
+    """Return which boxes of one collection overlap which of another.
+
+    Parameters
+    ----------
+    first, second
+        Shapes (k, 4) and (m, 4), smallest x, smallest y, largest x, largest y.
+
+    Returns
+    -------
+    one, other
+        Shapes (p,), the pairs.
+    """
+    if len(first) == 0 or len(second) == 0:
+        return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+    order = np.argsort(second[:, 0], kind="stable")
+    left = second[order, 0]
+    widest = (second[:, 2] - second[:, 0]).max()
+    begin = np.searchsorted(left, first[:, 0] - widest)
+    end = np.searchsorted(left, first[:, 2])
+    one, place = spans(begin, end)
+    other = order[place]
+    meet = (
+        (second[other, 2] > first[one, 0])
+        & (second[other, 1] < first[one, 3])
+        & (second[other, 3] > first[one, 1])
+    )
+    return one[meet], other[meet]
+
+
+def joined(one: Indices, other: Indices, count: int) -> tuple[Indices, int]:
+    """Return the connected sets of `count` things that the pairs link, numbered by first member."""
+    group = np.arange(count)
+    while len(one):
+        low, high = group[one], group[other]
+        apart = low != high
+        if not apart.any():
+            break
+        one, other = one[apart], other[apart]
+        low, high = np.minimum(low, high)[apart], np.maximum(low, high)[apart]
+        np.minimum.at(group, high, low)
+        while not np.array_equal(above := group[group], group):
+            group = above
+    first, labels = np.unique(group, return_inverse=True)
+    return labels.reshape(-1), len(first)
