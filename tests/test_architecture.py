@@ -137,8 +137,12 @@ def test_the_public_surface_is_this() -> None:
     assert tracker.__all__ == [
         "Config",
         "ConfigError",
+        "ConjugatePrior",
+        "ConvergenceWarning",
         "Frame",
+        "GaussianMixture",
         "Job",
+        "NotFittedError",
         "OutputError",
         "Points",
         "Scene",

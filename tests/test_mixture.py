@@ -127,7 +127,8 @@ def test_blocks_change_nothing(
     weights = np.random.default_rng(4).uniform(0.5, 4, len(points))
     mixture = beginning(points, 3)
     whole = e_step(points, mixture, likelihood=likelihood, weights=weights)
-    monkeypatch.setattr("tracker.mixture.gaussian._BLOCK", 64)
+    monkeypatch.setattr("tracker.mixture.gaussian.BLOCK", 64)
+    monkeypatch.setattr("tracker.mixture.features.BLOCK", 64)
     assert_same(e_step(points, mixture, likelihood=likelihood, weights=weights), whole)
 
 
@@ -166,10 +167,9 @@ def test_no_points_are_an_ordinary_case(likelihood: Gaussian | Coverage) -> None
 def test_a_mixture_shares_out_each_point_once() -> None:
     points = np.vstack([sample(8), [[1e5, -1e5]]])  # and one where every density underflows
     mixture = beginning(sample(8), 4)
-    distances = squared_distances(points, mixture)
-    r, _ = Gaussian().responsibilities(distances, mixture)
+    ((r, _),) = Gaussian().posteriors(points, mixture)
     np.testing.assert_allclose(r.sum(axis=0), 1, rtol=1e-12)
-    shared, logs = Gaussian(-12.0).responsibilities(distances, mixture)
+    ((shared, logs),) = Gaussian(-12.0).posteriors(points, mixture)
     assert (shared.sum(axis=0) < 1).all()
     assert shared[:, -1].sum() < 1e-12  # clutter takes what no component comes near
     assert logs[-1] == pytest.approx(-12.0)
@@ -281,11 +281,11 @@ def test_a_pixel_deep_inside_two_objects_counts_fully_for_both() -> None:
     covariances = np.repeat(100 * np.eye(2)[None], 2, axis=0)
     mixture = Mixture(np.full(2, 0.5), np.array([[50.0, 50.0], [54.0, 50.0]]), covariances)
     pixels = np.array([[52.0, 50.0], [200.0, 200.0]])
-    r, logs = Coverage(0.06).responsibilities(squared_distances(pixels, mixture), mixture)
+    r, logs = Coverage(0.06).responsibilities(squared_distances(pixels, mixture))
     np.testing.assert_allclose(r[:, 0], 1, atol=1e-3)
     assert logs[0] == pytest.approx(0, abs=1e-3)
     np.testing.assert_allclose(r[:, 1], 0, atol=1e-9)  # and one far outside counts for neither
-    shared, _ = Gaussian().responsibilities(squared_distances(pixels, mixture), mixture)
+    ((shared, _),) = Gaussian().posteriors(pixels, mixture)
     np.testing.assert_allclose(shared[:, 0], 0.5, atol=1e-9)  # a mixture would have halved it
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from tracker.errors import SourceError as SourceError
     from tracker.errors import TrackerError as TrackerError
     from tracker.foreground import make_foreground as make_foreground
+    from tracker.mixture.contract import ConvergenceWarning as ConvergenceWarning
+    from tracker.mixture.contract import NotFittedError as NotFittedError
+    from tracker.mixture.estimator import GaussianMixture as GaussianMixture
+    from tracker.mixture.family import ConjugatePrior as ConjugatePrior
     from tracker.pipeline import Job as Job
     from tracker.pipeline import run as run
     from tracker.pipeline import track as track
@@ -34,8 +38,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "Config": "tracker.config",
     "ConfigError": "tracker.errors",
+    "ConjugatePrior": "tracker.mixture.family",
+    "ConvergenceWarning": "tracker.mixture.contract",
     "Frame": "tracker.types",
+    "GaussianMixture": "tracker.mixture.estimator",
     "Job": "tracker.pipeline",
+    "NotFittedError": "tracker.mixture.contract",
     "OutputError": "tracker.errors",
     "Points": "tracker.types",
     "Scene": "tracker.types",

@@ -5,14 +5,13 @@ from tracker.mixture.gaussian import (
     Coverage,
     Gaussian,
     Likelihood,
-    Mixture,
     Prior,
-    Stats,
     collect,
     e_step,
     m_step,
     squared_distances,
 )
+from tracker.mixture.nouns import Mixture, Stats
 
 __all__ = [
     "Coverage",

@@ -1,83 +1,32 @@
 """Gaussian mixtures: one E-step, one M-step.
 
-Letters, as in the equations: points x_i, i = 1..N; components k = 1..K with weight π_k, mean μ_k
-and covariance Σ_k; responsibilities r_ik. Arrays over components and points are laid out [K, N], so
-that sums over points run along the long contiguous axis.
+The letters are those of `tracker.mixture.nouns`. Batch fits, stepwise fits and the streaming
+tracker differ in where they start, how often they iterate, which likelihood shares out the points
+and which prior enters the M-step; the two steps are these.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
+from tracker.mixture.features import BLOCK, Kernel, Prepared, gather, prepare
+from tracker.mixture.nouns import Mixture, Stats
 from tracker.types import Array
 
-_BLOCK = 8192  # points at once: every temporary of a block stays in the second-level cache
+Points: TypeAlias = Array | Prepared
+
 _LOWEST_EXPONENT = -60.0  # exp() below it is nothing beside 1, and subnormal numbers are slow
 
 
-@dataclass(frozen=True, slots=True)
-class Mixture:
-    """A mixture of K Gaussians in d dimensions.
+class Maximiser(Protocol):
+    """What is known of a mixture beside the points, which the M-step has to respect."""
 
-    Parameters
-    ----------
-    weights
-        Shape (K,), π.
-    means
-        Shape (K, d), μ.
-    covariances
-        Shape (K, d, d), Σ, symmetric and positive definite.
-    """
-
-    weights: Array
-    means: Array
-    covariances: Array
-
-    def __len__(self) -> int:
-        return len(self.weights)
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What the E-step hands to the M-step: centred sufficient statistics of each component.
-
-    Parameters
-    ----------
-    mass
-        Shape (K,), n_k = Σ_i r_ik.
-    mean
-        Shape (K, d), x̄_k = Σ_i r_ik x_i / n_k.
-    scatter
-        Shape (K, d, d), S_k = Σ_i r_ik (x_i − x̄_k)(x_i − x̄_k)ᵀ / n_k.
-    log_likelihood
-        Sum over the points.
-    points
-        Sum of the points' weights.
-    """
-
-    mass: Array
-    mean: Array
-    scatter: Array
-    log_likelihood: float = 0.0
-    points: float = 0.0
-
-    def __add__(self, other: Self) -> Stats:
-        """Join the statistics of two sets of points, exactly (Chan, Golub & LeVeque 1983)."""
-        mass = self.mass + other.mass
-        share = np.divide(other.mass, mass, out=np.zeros_like(mass), where=mass > 0)
-        apart = other.mean - self.mean
-        across = apart[:, :, None] * apart[:, None, :]
-        rest, part = (1 - share)[:, None, None], share[:, None, None]
-        return Stats(
-            mass,
-            self.mean + share[:, None] * apart,
-            rest * self.scatter + part * other.scatter + rest * part * across,
-            self.log_likelihood + other.log_likelihood,
-            self.points + other.points,
-        )
+    def maximum(self, stats: Stats) -> Mixture:
+        """Return the best mixture, given the statistics and that knowledge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,25 +57,29 @@ class Prior:
         """Return τ = min(1, n_eff / n) of each component, shape (K,)."""
         return np.minimum(1.0, self.effective_points / np.maximum(mass, 1e-12))
 
+    def maximum(self, stats: Stats) -> Mixture:
+        """Return the maximum a posteriori (Koch 2008; Feldmann, Fränken & Koch 2011), as
+        μ = (P⁻⁻¹ + τ n Σ⁻¹)⁻¹ (P⁻⁻¹ m⁻ + τ n Σ⁻¹ x̄)
+        Σ = (ν Σ⁻ + τ n [S + (x̄ − μ)(x̄ − μ)ᵀ]) / (ν + τ n).
+        """
+        counted = self.tempering(stats.mass) * stats.mass
+        information = counted[:, None, None] * np.linalg.inv(self.covariances)
+        pull = self.precisions @ self.means[:, :, None] + information @ stats.mean[:, :, None]
+        means = np.linalg.solve(self.precisions + information, pull)[:, :, 0].astype(np.float64)
+        weights = shares(stats.mass)
+        if np.isinf(self.strength):
+            return Mixture(weights, means, self.covariances)
+        apart = stats.mean - means
+        spread = stats.scatter + apart[:, :, None] * apart[:, None, :]
+        share = (counted / (self.strength + counted))[:, None, None]
+        return Mixture(weights, means, (1 - share) * self.covariances + share * spread)
+
 
 class Likelihood(Protocol):
     """How points choose among components."""
 
-    def responsibilities(self, distances: Array, mixture: Mixture) -> tuple[Array, Array]:
-        """Return r and the log-likelihood of each point.
-
-        Parameters
-        ----------
-        distances
-            Shape (K, N), squared Mahalanobis distances.
-        mixture
-            The components.
-
-        Returns
-        -------
-        r, log_likelihood
-            Shapes (K, N) and (N,).
-        """
+    def gather(self, points: Points, mixture: Mixture, weights: Array | None) -> Stats:
+        """Share points of shape (N, d) among the components and sum their statistics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +94,21 @@ class Gaussian:
 
     clutter: float = -np.inf
 
-    def responsibilities(self, distances: Array, mixture: Mixture) -> tuple[Array, Array]:
+    def gather(self, points: Points, mixture: Mixture, weights: Array | None = None) -> Stats:
         """Share each point among the components by Bayes' rule: Σ_k r_ik ≤ 1."""
-        dimensions = mixture.means.shape[1]
-        _, log_determinants = np.linalg.slogdet(mixture.covariances)
-        with np.errstate(divide="ignore"):  # a weight of zero is a log-weight of −inf
-            log_weights = np.log(mixture.weights)
-        constants = log_weights - 0.5 * (log_determinants + dimensions * np.log(2 * np.pi))
-        log_density = constants[:, None] - 0.5 * distances
-        top = np.maximum(log_density.max(axis=0, initial=-np.inf), self.clutter)
-        r = np.exp(np.maximum(log_density - top, _LOWEST_EXPONENT))
-        total = r.sum(axis=0) + np.exp(np.maximum(self.clutter - top, _LOWEST_EXPONENT))
-        r /= total
-        return r, np.log(total) + top
+        if not isinstance(points, Prepared):
+            points = prepare(points, weights, diagonal=mixture.diagonal, around=mixture)
+        return gather(points, mixture, self.clutter)
+
+    def posteriors(self, points: Array, mixture: Mixture) -> Iterator[tuple[Array, Array]]:
+        """Yield r and the log-likelihood of each point, block by block, shapes (K, n) and (n,)."""
+        prepared = prepare(points, None, diagonal=mixture.diagonal, around=mixture)
+        kernel = Kernel(mixture, prepared, self.clutter)
+        for start in range(0, len(points), BLOCK):
+            r = kernel.levels(prepared.features(points[start : start + BLOCK]))
+            total, top = kernel.share(r)
+            r /= total
+            yield r, np.log(total) + top
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +147,43 @@ class Coverage:
         a: Array = 1.0 / (1.0 + np.exp(np.minimum(exponent, -_LOWEST_EXPONENT)))
         return a
 
-    def responsibilities(self, distances: Array, mixture: Mixture) -> tuple[Array, Array]:
-        """Give each point to every object that covers it: Σ_k r_ik may exceed 1."""
+    def responsibilities(self, distances: Array) -> tuple[Array, Array]:
+        """Give each point to every object that covers it: Σ_k r_ik may exceed 1.
+
+        Parameters
+        ----------
+        distances
+            Shape (K, N), squared Mahalanobis distances.
+
+        Returns
+        -------
+        r, log_likelihood
+            Shapes (K, N) and (N,).
+        """
         a = self.cover(distances)
         foreground = 1.0 - (1.0 - self.clutter) * np.prod(1.0 - a, axis=0)
         if self.affinity is not None:
             a = np.minimum(a * self.affinity, 1.0)
         return a / foreground, np.log(foreground)
+
+    def gather(self, points: Points, mixture: Mixture, weights: Array | None = None) -> Stats:
+        """Sum the statistics of the pixels that each object covers."""
+        if isinstance(points, Prepared):
+            return self.gather(points.points, mixture, points.weights)
+        result: Stats | None = None
+        for start in range(0, max(len(points), 1), BLOCK):
+            block = slice(start, start + BLOCK)
+            part, here = points[block], self
+            if self.affinity is not None:
+                here = replace(self, affinity=self.affinity[:, block])
+            r, logs = here.responsibilities(squared_distances(part, mixture))
+            if weights is not None:
+                r, logs = r * weights[block], logs * weights[block]
+            total = float(len(part) if weights is None else weights[block].sum())
+            stats = collect(part, r, float(logs.sum()), total)
+            result = stats if result is None else result + stats
+        assert result is not None
+        return result
 
 
 def squared_distances(points: Array, mixture: Mixture) -> Array:
@@ -248,14 +233,18 @@ def collect(points: Array, r: Array, log_likelihood: float = 0.0, total: float =
 
 
 def e_step(
-    points: Array, mixture: Mixture, *, likelihood: Likelihood, weights: Array | None = None
+    points: Points,
+    mixture: Mixture,
+    *,
+    likelihood: Likelihood,
+    weights: Array | None = None,
 ) -> Stats:
     """Share the points among the components and sum their statistics.
 
     Parameters
     ----------
     points
-        Shape (N, d).
+        Shape (N, d), or `Prepared` with their weights for many E-steps.
     mixture
         K components.
     likelihood
@@ -268,42 +257,20 @@ def e_step(
     stats
         The statistics T_k of all points.
     """
-    result: Stats | None = None
-    for start in range(0, max(len(points), 1), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        part = points[block]
-        each = likelihood
-        if isinstance(each, Coverage) and each.affinity is not None:
-            each = replace(each, affinity=each.affinity[:, block])
-        r, logs = each.responsibilities(squared_distances(part, mixture), mixture)
-        if weights is not None:
-            r, logs = r * weights[block], logs * weights[block]
-        total = float(len(part) if weights is None else weights[block].sum())
-        stats = collect(part, r, float(logs.sum()), total)
-        result = stats if result is None else result + stats
-    assert result is not None
-    return result
+    return likelihood.gather(points, mixture, weights)
 
 
-def m_step(stats: Stats, prior: Prior | None = None) -> Mixture:
+def m_step(stats: Stats, prior: Maximiser | None = None) -> Mixture:
     """Return the mixture that fits the statistics best.
 
     Without a prior these are the maximum-likelihood means and covariances; with one, the maximum
-    a posteriori (Koch 2008; Feldmann, Fränken & Koch 2011, with soft association):
-
-        μ = (P⁻⁻¹ + τ n Σ⁻¹)⁻¹ (P⁻⁻¹ m⁻ + τ n Σ⁻¹ x̄)
-        Σ = (ν Σ⁻ + τ n [S + (x̄ − μ)(x̄ − μ)ᵀ]) / (ν + τ n)
+    a posteriori: that of a tracked object's `Prior`, or of the `Family` of a batch fit.
     """
-    weights = stats.mass / max(float(stats.mass.sum()), 1e-300)
-    if prior is None:
-        return Mixture(weights, stats.mean, stats.scatter)
-    counted = prior.tempering(stats.mass) * stats.mass
-    information = counted[:, None, None] * np.linalg.inv(prior.covariances)
-    pull = prior.precisions @ prior.means[:, :, None] + information @ stats.mean[:, :, None]
-    means = np.linalg.solve(prior.precisions + information, pull)[:, :, 0].astype(np.float64)
-    if np.isinf(prior.strength):
-        return Mixture(weights, means, prior.covariances)
-    apart = stats.mean - means
-    spread = stats.scatter + apart[:, :, None] * apart[:, None, :]
-    share = (counted / (prior.strength + counted))[:, None, None]
-    return Mixture(weights, means, (1 - share) * prior.covariances + share * spread)
+    if prior is not None:
+        return prior.maximum(stats)
+    return Mixture(shares(stats.mass), stats.mean, stats.scatter)
+
+
+def shares(mass: Array) -> Array:
+    """Return n_k / Σ_j n_j, shape (K,)."""
+    return mass / max(float(mass.sum()), 1e-300)
