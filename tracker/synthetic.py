@@ -70,18 +70,44 @@ class MeetingScore:
     error: float
 
 
-def meeting(kind: MeetingKind, rng: np.random.Generator) -> Meeting:
+def meeting(
+    kind: MeetingKind,
+    rng: np.random.Generator,
+    *,
+    closeness: float | None = None,
+    pause: float | None = None,
+    alike: bool = False,
+) -> Meeting:
     """Make a random meeting of two objects; the same `rng` state makes the same meeting.
 
     Sizes (standard deviations of 8 to 14 px, aspects of 1 to 2), headings and speeds (3 to 8 px a
     frame) are random. In a full crossing one object covers the other in the middle; in a partial
     crossing they pass side by side; in a bounce they turn back; in "stop together" they stand in
     contact for some 15 frames and then go on or turn back.
+
+    Parameters
+    ----------
+    kind
+        One of `MEETING_KINDS`.
+    rng
+        Where the randomness comes from.
+    closeness
+        How near they come, as a share of the distance at which the outlines touch; None: as the
+        kind has it.
+    pause
+        Frames for which they stand, where they stop; None: as the kind has it.
+    alike
+        True where both are of one shape, in whatever directions they lie.
     """
     if kind not in MEETING_KINDS:
         raise ValueError(f"no meeting is of kind {kind!r}; use one of {', '.join(MEETING_KINDS)}")
-    covariances = np.stack([_random_covariance(rng) for _ in range(2)])
-    pause = rng.uniform(13, 17) if kind == "stop together" else 0.0
+    shapes = [_random_covariance(rng) for _ in range(2)]
+    if alike:
+        turn = _rotation(rng.uniform(0, np.pi))
+        shapes[1] = turn @ shapes[0] @ turn.T
+    covariances = np.stack(shapes)
+    usual = rng.uniform(13, 17) if kind == "stop together" else 0.0
+    pause = usual if pause is None or kind != "stop together" else pause
     turns = kind == "bounce" or (kind == "stop together" and bool(rng.integers(2)))
     half = round(rng.uniform(32, 42) + pause / 2)
     times = np.arange(-half, half + 1, dtype=float)
@@ -93,16 +119,16 @@ def meeting(kind: MeetingKind, rng: np.random.Generator) -> Meeting:
             -axis @ _rotation(rng.uniform(-0.4, 0.4)),
             axis @ _rotation(rng.uniform(-0.4, 0.4)),
         ]
-        closeness = rng.uniform(0.5, 0.9)
+        usual = rng.uniform(0.5, 0.9)
     else:
         first, between = rng.uniform(0, 2 * np.pi), rng.uniform(1.3, np.pi) * rng.choice([-1, 1])
         headings = [_direction(first), _direction(first + between)]
         relative = speeds[0] * headings[0] - speeds[1] * headings[1]
         axis = np.array([-relative[1], relative[0]]) / np.linalg.norm(relative)
-        closeness = rng.uniform(0, 0.08) if kind == "full crossing" else rng.uniform(0.4, 0.8)
+        usual = rng.uniform(0, 0.08) if kind == "full crossing" else rng.uniform(0.4, 0.8)
     velocities = speeds[:, None] * np.stack(headings)
     reach = 2 / np.sqrt(np.einsum("i,kij,j->k", axis, np.linalg.inv(covariances), axis))
-    offset = closeness * reach.sum() * axis
+    offset = (usual if closeness is None else closeness) * reach.sum() * axis
 
     along = velocities @ axis
     normal, tangent = along[:, None] * axis, velocities - along[:, None] * axis
