@@ -119,7 +119,8 @@ def test_a_failure_leaves_partial_results(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="on purpose"):
         run(Job(spec=str(clip), out=tmp_path, config=TABLES_ALONE), watch=watch)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"tracks.csv.partial", "mot.txt.partial", "run.json.partial"}
+    results = ("tracks.csv", "contacts.csv", "mot.txt", "run.json")
+    assert names == {f"{result}.partial" for result in results}
 
 
 def test_a_source_that_is_none_makes_no_folder(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ _COLOR_SAMPLES = 8.0  # independent colour samples that a view of an object is w
 _COLOR_FLOOR = 0.02  # share of a histogram that is uniform: any colour may turn up
 _MOST_COLOR = 8.0  # nats that colours may add: light changes them, too
 _SIZE_SPREAD = 0.1  # standard deviation of the logarithm of an object's length between two views
+_TURN = 0.05  # how likely objects that meet stop or turn rather than go on
 _UNDECIDED = 1.0  # nats below which evidence tells nothing
 _MOST_SIZE = 4.0  # nats that sizes may add: a posture is no proof
 
@@ -79,7 +80,9 @@ def follow_contacts(
             events.append(Event("contact", pair))
         episodes[pair] = replace(
             episode,
-            confusion=max(episode.confusion, _confusion(objects, int(i), int(j))),
+            confusion=max(
+                episode.confusion, _confusion(objects, int(i), int(j), state.period or 0.0)
+            ),
             depth=max(episode.depth, _depth(objects, int(i), int(j))),
             apart=0,
             reported=reported,
@@ -165,15 +168,21 @@ def _opened(objects: Objects, i: int, j: int) -> Episode:
     )
 
 
-def _confusion(objects: Objects, i: int, j: int) -> float:
+def _confusion(objects: Objects, i: int, j: int, elapsed: float) -> float:
     """Return the probability of taking one for the other by position and velocity.
 
     Half the Bhattacharyya coefficient of the two estimates, the bound on Bayes' error (Kailath
     1967): nearly 0 while they are apart in place or in speed, 1/2 where they coincide in both.
+    The place is that of their closest approach since the frame before; and what meets may turn,
+    so that speed alone never tells for sure.
     """
-    apart = objects.states[i] - objects.states[j]
-    both = objects.uncertainties[i] + objects.uncertainties[j]
-    return float(0.5 * np.exp(-0.125 * apart @ np.linalg.solve(both, apart)))
+    both = objects.errors[i] + objects.errors[j]
+    apart, speed = np.split(objects.states[i] - objects.states[j], 2)
+    back = np.clip(apart @ speed / max(speed @ speed, 1e-12), 0, elapsed)
+    nearest = apart - back * speed
+    place = nearest @ np.linalg.solve(both[:2, :2], nearest)
+    going_on = np.exp(-0.125 * (speed @ np.linalg.solve(both[2:, 2:], speed)))
+    return float(0.5 * np.exp(-0.125 * place) * (_TURN + (1 - _TURN) * going_on))
 
 
 def _depth(objects: Objects, i: int, j: int) -> float:
@@ -224,6 +233,8 @@ def _exchanged(objects: Objects, i: int, j: int) -> Objects:
         objects,
         states=objects.states[order],
         uncertainties=objects.uncertainties[order],
+        errors=objects.errors[order],
+        trail=objects.trail[order],
         extents=objects.extents[order],
         mass=objects.mass[order],
         seen=objects.seen[order],

@@ -35,6 +35,7 @@ _SETTLE = 0.05  # pull of the typical extent on the frozen one, a frame
 _FILLED = 0.4  # share of its uncovered part that must be foreground for it to count as exposed
 _REFIT = 25  # new patches before the sizes are fitted again
 _REACH_RATE = 0.05
+_RIM = 5.0  # directions in which the rim of an object in contact is wrong independently
 _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen while it coasted
 _ODDS = (0.02, 1e4)  # of existence, at least and at most
 _CLUTTER = 0.3  # how likely a sighting is without an object, relative to one with
@@ -129,6 +130,7 @@ def predict(state: State, time: float, options: TrackingOptions) -> State:
         objects,
         states=states,
         uncertainties=transition @ objects.uncertainties @ transition.T + noise,
+        errors=transition @ objects.errors @ transition.T + noise,
         extents=extents,
         age=objects.age + 1,
     )
@@ -167,8 +169,18 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     visible = np.where(objects.missing, look.exposed, mass) > _VISIBLE * areas
     hidden = np.where(alone, 1 - np.minimum(mass / (_WHOLE * objects.usual), 1.0), 0.0)
     counted = np.minimum(mass, options.effective_points)
-    updated = _update(objects, Stats(counted, look.mean, look.scatter), visible, hidden)
     shaped = visible & alone & (hidden == 0)
+    middle = np.where(shaped[:, None], look.mean, np.nan)
+    trail = np.concatenate([objects.trail[:, 1:], middle[:, None]], axis=1)
+    jitter = prior.jitter.learned(trail, objects.extents)
+    # In contact the rim shows where an object is, and of the rim only what no other covers.
+    rim = (jitter.level + (2 * options.softness) ** 2 / _RIM) * mass
+    precision = np.where(alone, jitter.level, rim / np.maximum(look.exposed, 1e-6 * areas))
+    updated = replace(
+        _update(objects, Stats(counted, look.mean, look.scatter), visible, hidden),
+        errors=_narrowed(objects, objects.errors, precision + hidden**2, visible)[0],
+        trail=trail,
+    )
     usual = np.maximum(objects.usual, 1e-9)
     follow = np.where(mass > usual, 0.3, 0.02) * (visible & alone)
     updated = _reshape(prior, updated, Stats(mass, look.mean, look.scatter), shaped, options)
@@ -201,7 +213,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     typical = prior.reach
     if shaped.any():
         typical = typical + 0.02 * (np.median(look.reach[shaped], axis=0) - typical)
-    state = replace(prior, objects=refined, reach=typical)
+    state = replace(prior, objects=refined, reach=typical, jitter=jitter)
     return state, Info(blobs, look.unexplained, look.log_likelihood, look.iterations)
 
 
@@ -266,6 +278,8 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     speed = _first_speed(state) * lengths
     states[found[far], 2:] = 0.0
     uncertainties[found] = _first_uncertainty(objects.extents[found], speed)
+    errors = objects.errors.copy()
+    errors[found] = uncertainties[found]
     now = state.time or 0.0
     mass, missing = objects.mass.copy(), objects.missing.copy()
     seen, exposed, hits = objects.seen.copy(), objects.exposed.copy(), objects.hits.copy()
@@ -278,6 +292,7 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
         objects,
         states=states,
         uncertainties=uncertainties,
+        errors=errors,
         mass=mass,
         missing=missing,
         seen=seen,
@@ -330,15 +345,25 @@ def _update(objects: Objects, stats: Stats, visible: NDArray[np.bool_], hidden: 
 
     Where a share of the object is hidden, x̄ is the middle of the rest, and may be off by as much.
     """
-    noise = objects.extents * (1 / np.maximum(stats.mass, 1e-9) + hidden**2)[:, None, None]
-    position = objects.uncertainties[:, :2, :2]
-    gain = objects.uncertainties[:, :, :2] @ np.linalg.inv(position + noise)
-    gain = np.where(visible[:, None, None], gain, 0.0)
+    noise = 1 / np.maximum(stats.mass, 1e-9) + hidden**2
+    uncertainties, gain = _narrowed(objects, objects.uncertainties, noise, visible)
     innovation = stats.mean - objects.means
     states = objects.states + (gain @ innovation[:, :, None])[:, :, 0]
-    uncertainties = objects.uncertainties - gain @ objects.uncertainties[:, :2, :]
-    uncertainties = 0.5 * (uncertainties + uncertainties.transpose(0, 2, 1))
     return replace(objects, states=states, uncertainties=uncertainties)
+
+
+def _narrowed(
+    objects: Objects, covariances: Array, noise: Array, visible: NDArray[np.bool_]
+) -> tuple[Array, Array]:
+    """Return covariances after a measured position, (k, 4, 4), and the Kalman gain, (k, 4, 2).
+
+    `noise` is its variance as a share of the extent, shape (k,).
+    """
+    position = covariances[:, :2, :2] + objects.extents * noise[:, None, None]
+    gain = covariances[:, :, :2] @ np.linalg.inv(position)
+    gain = np.where(visible[:, None, None], gain, 0.0)
+    left = covariances - gain @ covariances[:, :2, :]
+    return 0.5 * (left + left.transpose(0, 2, 1)), gain
 
 
 def _reshape(
@@ -438,6 +463,8 @@ def _newborn(state: State, found: Stats) -> Objects:
         ids=np.arange(state.next_id, state.next_id + k),
         states=np.hstack([found.mean, np.zeros((k, 2))]),
         uncertainties=np.zeros((k, 4, 4)),
+        errors=np.zeros((k, 4, 4)),
+        trail=np.full((k, 4, 2), np.nan),
         extents=extents,
         mass=found.mass,
         usual=found.mass,
@@ -461,4 +488,5 @@ def _newborn(state: State, found: Stats) -> Objects:
         identity=np.ones(k),
     )
     speed = _first_speed(state) * objects.lengths
-    return replace(objects, uncertainties=_first_uncertainty(extents, speed))
+    first = _first_uncertainty(extents, speed)
+    return replace(objects, uncertainties=first, errors=first)

@@ -11,6 +11,9 @@ from tracker.tracking.lattice import Lattice
 from tracker.tracking.sizes import NO_PATCHES, Patches, SizeModel
 from tracker.types import COLOR_BINS, Array, Footprint, Scene
 
+_JITTER = (1e-5, 0.05)  # least and most variance of a middle, as a share of the extent
+_MOST_DIFFERENCES = 1000.0  # beyond these, older ones are forgotten
+
 
 @dataclass(frozen=True, slots=True)
 class Objects:
@@ -23,7 +26,14 @@ class Objects:
     states
         Shape (k, 4): x, y in px, their velocities in px/s.
     uncertainties
-        Shape (k, 4, 4), P, the covariance of `states`.
+        Shape (k, 4, 4), P, the covariance of `states` by which a frame is weighed against them.
+        They set how much a frame counts, and are deliberately wide: a real mask is at times
+        wrong by more than its usual jitter.
+    errors
+        Shape (k, 4, 4), the covariance of the error of `states` when the frames are weighed in
+        that way and are as precise as they have proved to be (`State.jitter`).
+    trail
+        Shape (k, 4, 2), the middles that the last four frames showed of it alone, px, else NaN.
     extents
         Shape (k, 2, 2), Σ, px².
     mass
@@ -62,6 +72,8 @@ class Objects:
     ids: NDArray[np.int64]
     states: Array
     uncertainties: Array
+    errors: Array
+    trail: Array
     extents: Array
     mass: Array
     usual: Array
@@ -122,6 +134,8 @@ def no_objects() -> Objects:
         ids=count,
         states=np.zeros((0, 4)),
         uncertainties=np.zeros((0, 4, 4)),
+        errors=np.zeros((0, 4, 4)),
+        trail=np.zeros((0, 4, 2)),
         extents=np.zeros((0, 2, 2)),
         mass=zero,
         usual=zero,
@@ -183,6 +197,55 @@ class Episode:
 
 
 @dataclass(frozen=True, slots=True)
+class Jitter:
+    """How precisely frames show the middles of objects, learned from how these jump.
+
+    With white noise of variance R in the middles and white acceleration, third differences of a
+    track have the variance 20 R + a / 2 and second differences 6 R + a / 2 (after Mehra 1970), so
+    that their difference leaves R alone.
+
+    Parameters
+    ----------
+    variance
+        R as a share of the extent Σ.
+    count
+        Differences that it rests on.
+    """
+
+    variance: float = 0.002
+    count: float = 1.0
+
+    def learned(self, trail: Array, extents: Array) -> Jitter:
+        """Return what is known after one more frame.
+
+        Parameters
+        ----------
+        trail, extents
+            Shapes (k, 4, 2) and (k, 2, 2); see `Objects`.
+        """
+        known = np.isfinite(trail).all(axis=(1, 2))
+        if not known.any():
+            return self
+        steps = np.diff(trail[known], axis=1)
+        second = np.diff(steps, axis=1)
+        third = np.diff(second, axis=1)[:, 0]
+        inverse = np.linalg.inv(extents[known])
+        squares = [
+            np.einsum("ki,kij,kj->k", change, inverse, change) / 2
+            for change in (second[:, 0], second[:, 1], third)
+        ]
+        seen = float(np.mean(squares[2] - (squares[0] + squares[1]) / 2)) / 14
+        count = min(self.count + known.sum(), _MOST_DIFFERENCES)
+        share = known.sum() / count
+        return Jitter(self.variance + share * (seen - self.variance), count)
+
+    @property
+    def level(self) -> float:
+        """R as a share of Σ, within reason."""
+        return float(np.clip(self.variance, *_JITTER))
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Everything that the next step depends on.
 
@@ -208,6 +271,8 @@ class State:
         Patches that came since the last fit.
     scene
         What is known of the place.
+    jitter
+        How precisely a frame shows the middle of an object that is alone; see `Jitter`.
     hidden
         The cells of the scene's occluders: what is there cannot be seen. None without any.
     """
@@ -222,6 +287,7 @@ class State:
     sizes: SizeModel | None = None
     unlearned: int = 0
     scene: Scene = NO_SCENE
+    jitter: Jitter = Jitter()
     hidden: Lattice | None = None
 
     @property

@@ -55,7 +55,7 @@ def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
             id=int(objects.ids[k]),
             mean=objects.states[k, :2].copy(),
             covariance=objects.extents[k].copy(),
-            position_covariance=objects.uncertainties[k, :2, :2].copy(),
+            position_covariance=objects.errors[k, :2, :2].copy(),
             velocity=objects.states[k, 2:].copy(),
             box=boxes[k].copy(),
             mass=float(objects.mass[k]),
