@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.mixture.gaussian import Coverage, Mixture, Stats
+from tracker.mixture.gaussian import Coverage
+from tracker.mixture.nouns import Mixture, Stats
 from tracker.types import Array
 
 _LEAST = 1e-12  # probability that a point is not covered, at least: its logarithm is finite
