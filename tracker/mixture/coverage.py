@@ -25,11 +25,13 @@ class Silhouettes:
     Parameters
     ----------
     mixture
-        The objects; their means are where `white` starts from.
+        The objects; `white` is relative to their means.
+    lower, inverse
+        Shape (K, 2, 2), L with Σ = LLᵀ, and L⁻¹.
     component, point
         Shape (P,), the pairs, each once.
     white
-        Shape (P, 2), L⁻¹(x − μ) with Σ = LLᵀ.
+        Shapes (P,) and (P,), L⁻¹(x − μ).
     weights
         Shape (N,), how often each point counts.
     missing
@@ -40,17 +42,18 @@ class Silhouettes:
     """
 
     mixture: Mixture
+    lower: Array
+    inverse: Array
     component: NDArray[np.intp]
     point: NDArray[np.intp]
-    white: Array
+    white: tuple[Array, Array]
     weights: Array
     missing: NDArray[np.bool_]
     likelihood: Coverage
 
     def _shift(self, means: Array) -> Array:
         """Return L⁻¹ of the way that each object has moved, shape (K, 2)."""
-        inverse = np.linalg.inv(np.linalg.cholesky(self.mixture.covariances))
-        shift: Array = (inverse @ (means - self.mixture.means)[:, :, None])[:, :, 0]
+        shift: Array = (self.inverse @ (means - self.mixture.means)[:, :, None])[:, :, 0]
         return shift
 
     def moved(self, means: Array) -> float:
@@ -66,8 +69,7 @@ class Silhouettes:
             Shape (K, 2).
         """
         moved = self._shift(means)
-        x = self.white[:, 0] - moved[self.component, 0]
-        y = self.white[:, 1] - moved[self.component, 1]
+        x, y = (white - moved[self.component, i] for i, white in enumerate(self.white))
         distances: Array = x * x + y * y
         return distances
 
@@ -84,39 +86,36 @@ class Silhouettes:
         ----------
         means
             Shape (K, 2), where the objects are.
+
+        Returns
+        -------
+        stats
+            Mass and mean; the scatter repeats the shapes, which nothing changes.
         """
         k = len(self.mixture)
         a, open_logs = self.cover(means)
         foreground = 1.0 - (1.0 - self.likelihood.clutter) * np.exp(open_logs)
         logs = np.where(self.missing, 0.0, np.log(foreground))
         foreground[self.missing] = 1.0
+        known = ~self.missing[self.point]
         if self.likelihood.affinity is not None:
-            known_pairs = ~self.missing[self.point]
-            a[known_pairs] = np.minimum(a[known_pairs] * self.likelihood.affinity, 1.0)
+            a[known] = np.minimum(a[known] * self.likelihood.affinity, 1.0)
         r = a * (self.weights / foreground)[self.point]
-        x, y = self.white.T
-        known = sums(self.component, np.where(self.missing[self.point], 0.0, r), k)
         total = np.maximum(sums(self.component, r, k), 1e-300)
-        rx, ry = r * x, r * y
-        white = np.stack([sums(self.component, v, k) for v in (rx, ry)], axis=1)
-        white /= total[:, None]
-        xx, xy, yy = (sums(self.component, v, k) / total for v in (rx * x, rx * y, ry * y))
-        scatter = np.stack([xx, xy, xy, yy], axis=1).reshape(k, 2, 2)
-        scatter -= white[:, :, None] * white[:, None, :]
-        lower = np.linalg.cholesky(self.mixture.covariances)
+        white = np.stack([sums(self.component, r * w, k) / total for w in self.white], axis=1)
         return Stats(
-            known,
-            self.mixture.means + (lower @ white[:, :, None])[:, :, 0],
-            lower @ scatter @ lower.transpose(0, 2, 1),
+            sums(self.component, r * known, k),
+            self.mixture.means + (self.lower @ white[:, :, None])[:, :, 0],
+            self.mixture.covariances,
             float(logs @ self.weights),
-            float(self.weights[~self.missing].sum()),
+            float(self.weights @ ~self.missing),
         )
 
     def exposed(self, means: Array) -> Array:
         """Return the weight of the points that each object covers alone, shape (K,)."""
         a, open_logs = self.cover(means)
         alone = a * np.exp(open_logs[self.point] - np.log(np.maximum(1.0 - a, _LEAST)))
-        alone *= np.where(self.missing, 0.0, self.weights)[self.point]
+        alone *= (self.weights * ~self.missing)[self.point]
         return sums(self.component, alone, len(self.mixture))
 
 
@@ -143,14 +142,17 @@ def silhouettes(
         See `Silhouettes`; weights default to 1, and no points are missing.
     """
     component, point = pairs
-    inverse = np.linalg.inv(np.linalg.cholesky(mixture.covariances))
+    lower = np.linalg.cholesky(mixture.covariances).astype(np.float64)
+    inverse = np.linalg.inv(lower).astype(np.float64)
     x, y = (points[point, axis] - mixture.means[component, axis] for axis in (0, 1))
     xx, yx, yy = (inverse[:, i, j][component] for i, j in ((0, 0), (1, 0), (1, 1)))
     return Silhouettes(
         mixture,
+        lower,
+        inverse,
         component,
         point,
-        np.stack([xx * x, yx * x + yy * y], axis=1),
+        (xx * x, yx * x + yy * y),
         np.ones(len(points)) if weights is None else weights,
         np.zeros(len(points), dtype=bool) if missing is None else missing,
         likelihood,

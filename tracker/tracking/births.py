@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tracker.config import TrackingOptions
 from tracker.mixture import (
     Coverage,
     Mixture,
-    Prior,
     Stats,
     collect,
-    e_step,
-    m_step,
+    silhouettes,
     squared_distances,
 )
 from tracker.tracking.blobs import Blobs
@@ -21,11 +21,15 @@ from tracker.tracking.state import State
 from tracker.types import Array
 
 _GROUP = 1.6  # patches beyond this multiple of the typical area may hold several objects
-_MOST = 6  # objects looked for in one patch
+MOST = 6  # objects looked for in one patch
+QUESTIONS = 4  # patches in which they are looked for, in one frame
 _INSIDE, _OUTSIDE = 0.85, 0.03  # probability of foreground within and without an object
 _EVIDENCE = 60.0  # effective samples of one object
+_ENOUGH = 2  # counts in a row that explain a patch worse: more would not do better
+_CELLS = 150.0  # that an object is made of where it is counted, at least half as many
 _PRICE = 4.0  # nats that one more object must gain
 _ROUNDS = 12
+_STILL = 0.02  # of the spacing: a fit that moves less than this has settled
 SMALLEST = 12.0  # px², the least that can be an object
 _SHARE = 0.25  # of the largest object known, likewise
 
@@ -39,31 +43,34 @@ def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Stats:
         kept = rest.mass >= max(SMALLEST, _SHARE * float(largest))
         return Stats(rest.mass[kept], rest.means[kept], rest.scatters[kept])
     expected = sizes.areas(rest.means)
-    parts: list[Stats] = []
-    for b in np.flatnonzero(rest.mass >= np.maximum(options.birth_area * expected, SMALLEST)):
-        one = slice(b, b + 1)
-        extent = sizes.clamp(rest.scatters[one], rest.means[one])
-        single = Stats(rest.mass[one], rest.means[one], extent)
-        if rest.mass[b] > _GROUP * expected[b]:
-            parts.append(split(rest.coordinates[rest.labels == b], rest.spacing, sizes))
-        else:
-            parts.append(single)
-    if not parts:
-        return Stats(np.zeros(0), np.zeros((0, 2)), np.zeros((0, 2, 2)))
+    enough = rest.mass >= np.maximum(options.birth_area * expected, SMALLEST)
+    crowded = enough & (rest.mass > _GROUP * expected)
+    single = np.flatnonzero(enough & ~crowded)
+    extents = sizes.clamp(rest.scatters[single], rest.means[single])
+    found = [Stats(rest.mass[single], rest.means[single], extents)]
+    # The largest first; what is left over is still there in the next frame.
+    order = np.argsort(-rest.mass, kind="stable")
+    found += [
+        split(rest.coordinates[rest.labels == b], rest.spacing, sizes)
+        for b in order[crowded[order]][:QUESTIONS]
+    ]
     return Stats(
-        np.concatenate([p.mass for p in parts]),
-        np.concatenate([p.mean for p in parts]),
-        np.concatenate([p.scatter for p in parts]),
+        np.concatenate([part.mass for part in found]),
+        np.concatenate([part.mean for part in found]),
+        np.concatenate([part.scatter for part in found]),
     )
 
 
-def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = _MOST) -> Stats:
+def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) -> Stats:
     """Fit 1, 2, ... objects of the typical extent to a patch and keep the best explanation.
 
     Each count is scored by the likelihood of the patch and of the empty cells around it, worth
     a limited number of independent samples, less a price for each object.
     """
-    single = collect(points, np.full((1, len(points)), spacing**2))
+    whole = float(len(points)) * spacing**2
+    middle = points.mean(axis=0, keepdims=True)
+    points, spacing = _coarsened(points, spacing, float(sizes.areas(middle)[0]))
+    single = collect(points, np.full((1, len(points)), whole / len(points)))
     extent = sizes.clamp(single.scatter, single.mean)
     single = Stats(single.mass, single.mean, extent)
     low = points.min(axis=0) - 4 * spacing
@@ -76,30 +83,50 @@ def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = _MOST)
     filled = mask.ravel()
     expected = float(sizes.areas(single.mean)[0])
     most = int(min(most, np.ceil(single.mass[0] / (0.5 * expected))))
-    best, best_score = single, -np.inf
+    best, best_score, worse = single, -np.inf, 0
     likelihood = Coverage(0.1)
     for count in range(1, most + 1):
         means = _spread_out(points, count, sizes, single)
-        if count == 1:
-            mixture = Mixture(np.ones(1), means, single.scatter)
-        else:
+        extents = single.scatter
+        if count > 1:
             extents = sizes.covariances(means, np.repeat(single.scatter, count, axis=0))
-            mixture = Mixture(np.full(count, 1 / count), means, extents)
-        flat = Prior(mixture.means, np.zeros((count, 2, 2)), mixture.covariances, np.inf)
-        stats = e_step(points, mixture, likelihood=likelihood)
+        mixture = Mixture(np.full(count, 1 / count), means, extents)
+        pairs = np.divmod(np.arange(count * len(points)), len(points))
+        near = silhouettes(points, mixture, pairs, likelihood=likelihood)
+        stats = near.e_step(means)
         for _ in range(_ROUNDS):
-            if stats.mass.min() < 1:
+            if stats.mass.min() < 1 or np.abs(stats.mean - means).max() < _STILL * spacing:
                 break
-            mixture = m_step(stats, flat)
-            stats = e_step(points, mixture, likelihood=likelihood)
+            means = stats.mean  # of fixed shapes, and nothing known before, that is the M-step
+            stats = near.e_step(means)
+        mixture = replace(mixture, means=means)
         cover = likelihood.cover(squared_distances(lattice, mixture))
         chance = _OUTSIDE + (_INSIDE - _OUTSIDE) * (1 - np.prod(1 - cover, axis=0))
         logs = np.where(filled, np.log(chance), np.log1p(-chance))
         score = float(logs.sum()) * _EVIDENCE * spacing**2 / expected - _PRICE * count
         if score > best_score:
-            best_score = score
-            best = Stats(stats.mass * spacing**2, mixture.means, mixture.covariances)
+            best_score, worse = score, 0
+            best = Stats(stats.mass * whole / len(points), mixture.means, mixture.covariances)
+        elif (worse := worse + 1) == _ENOUGH:
+            break
     return best
+
+
+def _coarsened(points: Array, spacing: float, area: float) -> tuple[Array, float]:
+    """Return the points on a lattice just fine enough for objects of some area, and its spacing.
+
+    A cell of it is there where at least half of it was: the count does not hang on single points.
+    """
+    factor = round(np.sqrt(area / _CELLS) / spacing)
+    if factor < 2:
+        return points, spacing
+    low = points.min(axis=0)
+    cells = np.rint((points - low) / spacing).astype(np.intp) // factor
+    width = int(cells[:, 0].max()) + 1
+    filled = np.bincount(cells[:, 1] * width + cells[:, 0])
+    rows, columns = np.divmod(np.flatnonzero(filled >= min(factor**2 / 2, filled.max())), width)
+    coarse = np.stack([columns, rows], axis=1) * factor + (factor - 1) / 2
+    return low + spacing * coarse, spacing * factor
 
 
 def _spread_out(points: Array, count: int, sizes: SizeModel, single: Stats) -> Array:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.tracking.lattice import overlapping
+from tracker.tracking.lattice import Indices, overlapping, quadratic
 from tracker.tracking.state import Episode, Objects, State
 from tracker.types import Array, Contact, ContactStage, Event
 
@@ -38,8 +38,7 @@ def touching(objects: Objects) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     first, second = first[first < second], second[first < second]
     apart = objects.means[first] - objects.means[second]
     both = objects.extents[first] + objects.extents[second]
-    distance = np.einsum("pi,pi->p", apart, np.linalg.solve(both, apart[:, :, None])[:, :, 0])
-    touch = distance < _TOUCHING
+    touch = quadratic(apart, both) < _TOUCHING
     return first[touch], second[touch]
 
 
@@ -69,9 +68,12 @@ def follow_contacts(
     contacts: list[Contact] = []
     events: list[Event] = []
     open_now = set()
-    for i, j in zip(*touching(objects), strict=True):
-        if not (objects.contact[i] and objects.contact[j]):
-            continue
+    first, second = touching(objects)
+    met = objects.contact[first] & objects.contact[second]
+    first, second = first[met], second[met]
+    confusions = _confusion(objects, first, second, state.period or 0.0)
+    depths = _depth(objects, first, second)
+    for n, (i, j) in enumerate(zip(first, second, strict=True)):
         pair = (int(objects.ids[i]), int(objects.ids[j]))
         open_now.add(pair)
         episode = episodes.get(pair) or _opened(objects, int(i), int(j))
@@ -80,10 +82,8 @@ def follow_contacts(
             events.append(Event("contact", pair))
         episodes[pair] = replace(
             episode,
-            confusion=max(
-                episode.confusion, _confusion(objects, int(i), int(j), state.period or 0.0)
-            ),
-            depth=max(episode.depth, _depth(objects, int(i), int(j))),
+            confusion=max(episode.confusion, float(confusions[n])),
+            depth=max(episode.depth, float(depths[n])),
             apart=0,
             reported=reported,
         )
@@ -168,32 +168,34 @@ def _opened(objects: Objects, i: int, j: int) -> Episode:
     )
 
 
-def _confusion(objects: Objects, i: int, j: int, elapsed: float) -> float:
-    """Return the probability of taking one for the other by position and velocity.
+def _confusion(objects: Objects, first: Indices, second: Indices, elapsed: float) -> Array:
+    """Return the probabilities of taking one for the other by position and velocity, shape (p,).
 
     Half the Bhattacharyya coefficient of the two estimates, the bound on Bayes' error (Kailath
     1967): nearly 0 while they are apart in place or in speed, 1/2 where they coincide in both.
     The place is that of their closest approach since the frame before; and what meets may turn,
     so that speed alone never tells for sure.
     """
-    both = objects.errors[i] + objects.errors[j]
-    apart, speed = np.split(objects.states[i] - objects.states[j], 2)
-    back = np.clip(apart @ speed / max(speed @ speed, 1e-12), 0, elapsed)
-    nearest = apart - back * speed
-    place = nearest @ np.linalg.solve(both[:2, :2], nearest)
-    going_on = np.exp(-0.125 * (speed @ np.linalg.solve(both[2:, 2:], speed)))
-    return float(0.5 * np.exp(-0.125 * place) * (_TURN + (1 - _TURN) * going_on))
+    both = objects.errors[first] + objects.errors[second]
+    apart, speed = np.hsplit(objects.states[first] - objects.states[second], 2)
+    closing = (apart * speed).sum(axis=1) / np.maximum((speed * speed).sum(axis=1), 1e-12)
+    nearest = apart - np.clip(closing, 0, elapsed)[:, None] * speed
+    place = np.exp(-0.125 * quadratic(nearest, both[:, :2, :2]))
+    going_on = np.exp(-0.125 * quadratic(speed, both[:, 2:, 2:]))
+    confusion: Array = 0.5 * place * (_TURN + (1 - _TURN) * going_on)
+    return confusion
 
 
-def _depth(objects: Objects, i: int, j: int) -> float:
-    """Return how deep two outlines are in one another, along the line of their centres."""
-    apart = objects.means[i] - objects.means[j]
-    distance = float(np.hypot(*apart))
-    if distance == 0:
-        return 1.0
-    both = np.linalg.inv(objects.extents[[i, j]])
-    reach = 2 * distance / np.sqrt(np.einsum("i,kij,j->k", apart, both, apart)).clip(1e-12)
-    return float(np.clip(1 - distance / reach.sum(), 0, 1))
+def _depth(objects: Objects, first: Indices, second: Indices) -> Array:
+    """Return how deep two outlines are in one another, along the line of their centres, (p,)."""
+    apart = objects.means[first] - objects.means[second]
+    distance = np.maximum(np.hypot(*apart.T), 1e-9)
+    reach = sum(
+        2 * distance / np.sqrt(quadratic(apart, objects.extents[one])).clip(1e-12)
+        for one in (first, second)
+    )
+    depth: Array = np.clip(1 - distance / reach, 0, 1)
+    return depth
 
 
 def _log_odds(probability: float) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tracker.mixture import Stats, sums
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.contact import touching
-from tracker.tracking.lattice import Indices, joined, overlapping
+from tracker.tracking.lattice import Indices, joined, overlapping, quadratic
 from tracker.tracking.state import Objects
 from tracker.types import Array
 
@@ -84,9 +84,7 @@ def _links(objects: Objects, blobs: Blobs) -> tuple[Indices, Indices]:
     meets, met = np.bincount(one, minlength=len(objects)), np.bincount(patch, minlength=len(blobs))
     plain = (meets[one] == 1) & (met[patch] == 1)
     apart = blobs.means[patch] - objects.means[one]
-    plain &= (
-        np.einsum("pi,pi->p", apart, np.linalg.solve(gates[one], apart[:, :, None])[:, :, 0]) < 1
-    )
+    plain &= quadratic(apart, gates[one]) < 1
     if plain.all() or blobs.lattice is None:
         return one, patch
     rest = np.unique(one[~plain])

@@ -180,3 +180,10 @@ def joined(one: Indices, other: Indices, count: int) -> tuple[Indices, int]:
             group = above
     first, labels = np.unique(group, return_inverse=True)
     return labels.reshape(-1), len(first)
+
+
+def quadratic(vectors: Array, matrices: Array) -> Array:
+    """Return vᵀ M⁻¹ v for each of n vectors and matrices, shapes (n, d) and (n, d, d)."""
+    solved = np.linalg.solve(matrices, vectors[:, :, None])[:, :, 0]
+    values: Array = (vectors * solved).sum(axis=1)
+    return values

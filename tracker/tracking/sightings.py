@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tracker.config import TrackingOptions
 from tracker.mixture import Coverage, Mixture, Prior, Silhouettes, Stats, m_step, silhouettes, sums
-from tracker.tracking.births import split
+from tracker.tracking.births import MOST, QUESTIONS, split
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.groups import Groups, find_groups
 from tracker.tracking.lattice import Indices, Lattice, overlapping
@@ -26,7 +26,7 @@ _EXPLAINED = 1.35  # reach, in radii, within which an object explains a point
 _SLACK = 0.3  # radii by which an object may move before its surroundings are looked up again
 _VEILED = 0.05  # share of an object behind fixed things from which they are taken into account
 _ANEW = 0.2  # relative change of a patch after which its object is asked about again
-_QUESTIONS = 4  # objects asked about in one frame
+_DOUBT_EVERY = 3  # frames from one such question to the next
 _DOUBT = 0.75  # foreground below this multiple of what the objects cover may hold fewer
 _COLOR_POWER = 0.7
 COLOR_RATE = 0.1  # share of a histogram that each frame apart replaces
@@ -157,7 +157,7 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
     whole = np.minimum(objects.areas, sizes.largest(objects.means))
     large = single & (foreground > _EXCESS * whole)
     change = np.abs(foreground - objects.examined)
-    asked = np.flatnonzero(large & (change > _ANEW * objects.examined))[:_QUESTIONS]
+    asked = np.flatnonzero(large & (change > _ANEW * objects.examined))[:QUESTIONS]
     examined = np.where(large, objects.examined, 0.0)
     lone = large & objects.lone
     of_points = groups.of_points(blobs) if len(asked) else None
@@ -292,22 +292,25 @@ def _open_share(mixture: Mixture, group: Indices) -> Array:
 def _doubts(prior: State, exposed: Array, groups: Groups, blobs: Blobs) -> NDArray[np.bool_]:
     """Say which objects the evidence does without, shape (k,).
 
-    Where a group has too little foreground for its objects, it is asked how many there are, every
-    now and then; the least exposed ones are doubted until the next answer.
+    A group with too little foreground for its objects is asked every few frames how many there
+    are; the least exposed ones are doubted until the next answer.
     """
     objects, sizes, own = prior.objects, prior.sizes, groups.of_object
-    k = len(objects)
-    doubtful = np.zeros(k, dtype=bool)
     if sizes is None:
-        return doubtful
+        return np.zeros(len(objects), dtype=bool)
     typical = sums(own, sizes.areas(objects.means), len(groups))
     scarce = (groups.members > 1) & (groups.patches.mass < _DOUBT * typical)
     scarce &= groups.patches.mass > 0
     doubtful = objects.doubtful & scarce[own]
-    for group in np.flatnonzero(scarce):
+    _, oldest = np.unique(own, return_index=True)
+    due = scarce & (objects.age[oldest] % _DOUBT_EVERY == 0)
+    for group in np.flatnonzero(due)[:QUESTIONS]:
         members = np.flatnonzero(own == group)
-        inside = blobs.chosen(groups.of_points(blobs) == group)
-        enough = len(split(inside.coordinates, blobs.spacing, sizes, most=len(members)).mass)
+        points = blobs.coordinates[groups.of_points(blobs) == group]
+        most = min(len(members), MOST)
+        enough = len(split(points, blobs.spacing, sizes, most=most).mass)
+        if enough == most:  # and perhaps more
+            enough = len(members)
         least = np.argsort(exposed[members] / objects.areas[members], kind="stable")
         doubtful[members] = False
         doubtful[members[least[: len(members) - enough]]] = True

@@ -50,21 +50,41 @@ def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
     edges = np.hstack([sd, sd]) * objects.reach
     boxes = np.hstack([objects.means - edges[:, :2], edges[:, :2] + edges[:, 2:]])
     identity = identities(state)
+    means, velocities = np.hsplit(objects.states.copy(), 2)
+    extents, places = objects.extents.copy(), objects.errors[:, :2, :2].copy()
     tracks = tuple(
         Track(
-            id=int(objects.ids[k]),
-            mean=objects.states[k, :2].copy(),
-            covariance=objects.extents[k].copy(),
-            position_covariance=objects.errors[k, :2, :2].copy(),
-            velocity=objects.states[k, 2:].copy(),
-            box=boxes[k].copy(),
-            mass=float(objects.mass[k]),
-            age=int(objects.age[k]),
-            status=_status(bool(objects.missing[k]), bool(objects.contact[k])),
-            confidence=float(objects.existence[k]),
-            identity_confidence=float(identity[k]),
+            id=name,
+            mean=means[k],
+            covariance=extents[k],
+            position_covariance=places[k],
+            velocity=velocities[k],
+            box=boxes[k],
+            mass=mass,
+            age=age,
+            status=_status(missing, contact),
+            confidence=existence,
+            identity_confidence=sure,
         )
-        for k in np.flatnonzero(objects.confirmed)
+        for k, (name, mass, age, missing, contact, existence, sure, confirmed) in enumerate(
+            zip(
+                *(
+                    column.tolist()
+                    for column in (
+                        objects.ids,
+                        objects.mass,
+                        objects.age,
+                        objects.missing,
+                        objects.contact,
+                        objects.existence,
+                        identity,
+                        objects.confirmed,
+                    )
+                ),
+                strict=True,
+            )
+        )
+        if confirmed
     )
     total = float(info.blobs.weights.sum())
     left = float(info.blobs.weights[info.unexplained].sum())
