@@ -36,6 +36,8 @@ def touching(objects: Objects) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     boxes = np.hstack([objects.means - half, objects.means + half])
     first, second = overlapping(boxes, boxes)
     first, second = first[first < second], second[first < second]
+    if len(first) == 0:
+        return first, second
     apart = objects.means[first] - objects.means[second]
     both = objects.extents[first] + objects.extents[second]
     touch = quadratic(apart, both) < _TOUCHING

@@ -178,8 +178,9 @@ def joined(one: Indices, other: Indices, count: int) -> tuple[Indices, int]:
         np.minimum.at(group, high, low)
         while not np.array_equal(above := group[group], group):
             group = above
-    first, labels = np.unique(group, return_inverse=True)
-    return labels.reshape(-1), len(first)
+    first = group == np.arange(count)
+    numbers = np.cumsum(first) - 1
+    return numbers[group], int(first.sum())
 
 
 def quadratic(vectors: Array, matrices: Array) -> Array:

@@ -212,7 +212,8 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     )
     typical = prior.reach
     if shaped.any():
-        typical = typical + 0.02 * (np.median(look.reach[shaped], axis=0) - typical)
+        middle_reach = np.sort(look.reach[shaped], axis=0)[shaped.sum() // 2]
+        typical = typical + 0.02 * (middle_reach - typical)
     state = replace(prior, objects=refined, reach=typical, jitter=jitter)
     return state, Info(blobs, look.unexplained, look.log_likelihood, look.iterations)
 
@@ -374,11 +375,12 @@ def _reshape(
     Σ = (100 Σ⁻ + 60 Σ_size + τ n S) / (160 + τ n), then limited by the size model. An object whose
     shape keeps being none of the usual ones (a dog among people) wins the right to it.
     """
-    extents, unusual, sizes = objects.extents.copy(), objects.unusual.copy(), prior.sizes
-    own = 1 - np.minimum(unusual / _SETTLED, 1.0)
-    if sizes is not None and len(objects):
+    extents, sizes = objects.extents.copy(), prior.sizes
+    own = 1 - np.minimum(objects.unusual / _SETTLED, 1.0)[:, None, None]
+    if sizes is not None and not which.all():
         typical = sizes.covariances(objects.means, extents)
-        extents += (np.where(which, 0.0, _SETTLE) * own)[:, None, None] * (typical - extents)
+        pull = np.where(which, 0.0, _SETTLE)[:, None, None] * own
+        extents += pull * (typical - extents)
     if not which.any():
         return replace(objects, extents=extents)
     scatter, means, own = stats.scatter[which], objects.means[which], own[which]
@@ -389,11 +391,14 @@ def _reshape(
     if sizes is None:
         extents[which] = total / (before + counted)
         return replace(objects, extents=extents)
-    weight = _TYPICAL * own[:, None, None]
-    total += weight * sizes.covariances(means, scatter)
-    extents[which] = sizes.clamp(total / (before + counted + weight), means, 2 - own)
-    change = np.abs(sizes.clamp(scatter, means) - scatter).sum(axis=(1, 2))
+    total += _TYPICAL * own * sizes.covariances(means, scatter)
+    total /= before + counted + _TYPICAL * own
+    freedom = np.concatenate([2 - own[:, 0, 0], np.ones(len(own))])
+    both = sizes.clamp(np.concatenate([total, scatter]), np.concatenate([means, means]), freedom)
+    extents[which], ordinary = np.split(both, 2)
+    change = np.abs(ordinary - scatter).sum(axis=(1, 2))
     odd = change > _ODD * np.abs(scatter).sum(axis=(1, 2))
+    unusual = objects.unusual.copy()
     unusual[which] = np.clip(unusual[which] + np.where(odd, 1, -1), 0, int(2 * _SETTLED))
     return replace(objects, extents=extents, unusual=unusual)
 

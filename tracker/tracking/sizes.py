@@ -99,18 +99,18 @@ class SizeModel:
         like
             Shape (k, 2, 2): where objects have any heading, theirs.
         """
-        shapes = np.broadcast_to(self.shape, (len(means), 2, 2))
-        if not self.upright:
-            _, axes = np.linalg.eigh(like)
-            axes = axes[:, :, ::-1]
-            shapes = axes @ shapes @ axes.transpose(0, 2, 1)
-        return self.areas(means)[:, None, None] * shapes
+        areas = self.areas(means)[:, None, None]
+        if self.upright:
+            return areas * self.shape
+        _, _, heading = _parts(like)
+        long, short = np.diagonal(self.shape)
+        return areas * _whole((long + short) / 2, (long - short) / 2, heading)
 
     def clamp(self, covariances: Array, means: Array, freedom: Array | float = 1.0) -> Array:
         """Limit how far the lengths of each extent differ from the typical ones.
 
-        Without this one ellipse swallows a group. The extent is whitened by the typical one, its
-        eigenvalues are clipped, and it is coloured again.
+        Without this one ellipse swallows a group. The eigenvalues of the extent are clipped, in
+        units of those of the typical one.
 
         Parameters
         ----------
@@ -122,13 +122,23 @@ class SizeModel:
             Shape (k,) or a number: power of the limit.
         """
         allowed = np.clip(_CLAMP * self.spread, *_CLAMP_RANGE)
-        limit = np.exp(allowed * np.atleast_1d(freedom))[:, None]
-        lower = np.linalg.cholesky(self.covariances(means, covariances))
-        upper = lower.transpose(0, 2, 1)
-        inverse = np.linalg.inv(lower)
-        values, axes = np.linalg.eigh(inverse @ covariances @ inverse.transpose(0, 2, 1))
-        values = np.clip(values, limit**-2, limit**2)
-        clamped: Array = lower @ (axes * values[:, None, :]) @ axes.transpose(0, 2, 1) @ upper
+        limit = np.exp(2 * allowed * np.atleast_1d(freedom))[:, None, None]
+        areas = self.areas(means)[:, None, None]
+        typical = areas * np.diagonal(self.shape)
+        if self.upright:
+            sides = np.sqrt(typical) * np.sqrt(typical).transpose(0, 2, 1)
+            middle, half, heading = _parts(covariances / sides)
+            long, short = (np.clip(middle + e * half, 1 / limit, limit) for e in (1, -1))
+        else:  # the typical extent has the heading of this one
+            sides = np.ones((1, 1, 1))
+            middle, half, heading = _parts(covariances)
+            long, short = (
+                np.clip(
+                    middle + e * half, typical[:, :, [axis]] / limit, typical[:, :, [axis]] * limit
+                )
+                for axis, e in enumerate((1, -1))
+            )
+        clamped: Array = sides * _whole((long + short) / 2, (long - short) / 2, heading)
         return clamped
 
     def largest(self, means: Array) -> Array:
@@ -184,6 +194,29 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
         shape = np.diag(np.median(values, axis=0)[::-1])
     span = (lowest, highest)
     return SizeModel(intercept, slope, span, shape, upright, spread)
+
+
+def _parts(matrices: Array) -> tuple[Array, Array, Array]:
+    """Take symmetric 2 x 2 matrices apart, M = m I + h H, with eigenvalues m ± h of M and ±1 of H.
+
+    Returns
+    -------
+    middle, half, heading
+        Shapes (k, 1, 1), (k, 1, 1) and (k, 2, 2): m, h ≥ 0 and H, along x where M is round.
+    """
+    xx, xy, yy = matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 1]
+    middle, across = (xx + yy) / 2, (xx - yy) / 2
+    half = np.hypot(across, xy)
+    safe = np.maximum(half, 1e-300)
+    cosine, sine = np.where(half > 0, across / safe, 1.0), xy / safe
+    heading = np.array([[cosine, sine], [sine, -cosine]]).transpose(2, 0, 1)
+    return middle[:, None, None], half[:, None, None], heading
+
+
+def _whole(middle: Array | float, half: Array | float, heading: Array) -> Array:
+    """Put together what `_parts` took apart."""
+    whole: Array = middle * np.eye(2) + half * heading
+    return whole
 
 
 def _quantile(values: Array, weights: Array, level: float) -> float:
