@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import IO, Any
 
 import numpy as np
 
@@ -23,8 +24,9 @@ def is_chunked(points: Any) -> bool:
     return callable(points) or isinstance(points, Iterable)
 
 
-def reader(source: Any) -> Callable[[], Iterator[Chunk]]:
-    """Return a function that begins a new pass over checked chunks.
+@contextmanager
+def reading(source: Any) -> Iterator[Callable[[], Iterator[Chunk]]]:
+    """Give a function that begins a new pass over checked chunks.
 
     Parameters
     ----------
@@ -33,12 +35,15 @@ def reader(source: Any) -> Callable[[], Iterator[Chunk]]:
         iterator over them, or an iterable. What can be gone through only once is first written to a
         temporary file.
     """
-    if callable(source):
-        begin = source
-    elif iter(source) is source:
-        begin = _spooled(source)
+    if not callable(source) and iter(source) is source:
+        with tempfile.TemporaryFile() as file:
+            yield _passes(_spooled(source, file))
     else:
-        begin = source.__iter__
+        yield _passes(source if callable(source) else source.__iter__)
+
+
+def _passes(begin: Callable[[], Iterable[Any]]) -> Callable[[], Iterator[Chunk]]:
+    """Return a function that checks the chunks of a pass."""
 
     def read() -> Iterator[Chunk]:
         width: int | None = None
@@ -64,9 +69,8 @@ def _checked(chunk: Any) -> Chunk:
     return points, as_weights(chunk[1], points)
 
 
-def _spooled(source: Iterator[Any]) -> Callable[[], Iterator[Any]]:
-    """Write chunks to a temporary file and return a function that reads them again."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 # lives as long as the reader
+def _spooled(source: Iterator[Any], file: IO[bytes]) -> Callable[[], Iterator[Any]]:
+    """Write chunks to a file and return a function that reads them again."""
     kinds = []
     for chunk in source:
         points, weights = _checked(chunk)

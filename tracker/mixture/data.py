@@ -30,21 +30,11 @@ class Moments:
         Sum of the weights.
     mean, covariance
         Shapes (d,) and (d, d).
-    low, high
-        Shape (d,), the corners of the box that holds all points.
     """
 
     points: float
     mean: Array
     covariance: Array
-    low: Array
-    high: Array
-
-    @property
-    def log_volume(self) -> float:
-        """Logarithm of the volume of the box; a side without length counts as one."""
-        sides = self.high - self.low
-        return float(np.log(np.where(sides > 0, sides, 1.0)).sum())
 
 
 class Sample:
@@ -73,9 +63,13 @@ class Sample:
 
     def moments(self) -> Moments:
         """Return what the data are as a whole."""
+        stats = gather(self.prepared, _one(self.prepared))
+        return Moments(stats.points, *_mean_and_covariance(stats))
+
+    def box(self) -> Array:
+        """Return the corners of the box that holds all points, shape (2, d)."""
         points = self.prepared.points
-        stats = gather(self.prepared, _one(self.prepared), -np.inf)
-        return Moments(stats.points, *_whole(stats), points.min(axis=0), points.max(axis=0))
+        return np.array([points.min(axis=0), points.max(axis=0)], dtype=np.float64)
 
     def e_step(self, mixture: Mixture, likelihood: Gaussian) -> Stats:
         """Return the statistics of all points."""
@@ -91,7 +85,7 @@ class Sample:
     def coarse(self) -> Sample:
         """Return the points joined into the cells of a grid."""
         points = self.prepared.points
-        low, high = points.min(axis=0), points.max(axis=0)
+        low, high = self.box()
         d = points.shape[1]
         bins = max(int(_CELLS ** (1 / d)), 2)
         sides = np.where(high > low, high - low, 1.0)
@@ -120,7 +114,7 @@ class Chunks:
         low = high = np.zeros(0)
         for points, weights in read():
             prepared = prepare(points, weights, diagonal=False)
-            stats = gather(prepared, _one(prepared), -np.inf)
+            stats = gather(prepared, _one(prepared))
             if whole is None:
                 whole, low, high = stats, points.min(axis=0), points.max(axis=0)
                 self.dtype = points.dtype
@@ -132,14 +126,19 @@ class Chunks:
             raise ValueError(
                 "Found array with 0 sample(s): there was no chunk to read; give at least two rows."
             )
-        mean, covariance = _whole(whole)
-        self._moments = Moments(whole.points, mean, covariance, low, high)
+        mean, covariance = _mean_and_covariance(whole)
+        self._moments = Moments(whole.points, mean, covariance)
+        self._box = np.array([low, high], dtype=np.float64)
         spread = np.sqrt(np.diag(covariance))
         self.scale = np.where(spread > 0, spread, 1.0)
 
     def moments(self) -> Moments:
         """Return what the data are as a whole."""
         return self._moments
+
+    def box(self) -> Array:
+        """Return the corners of the box that holds all points, shape (2, d)."""
+        return self._box
 
     def e_step(self, mixture: Mixture, likelihood: Gaussian) -> Stats:
         """Return the statistics of all points, in one pass over the chunks."""
@@ -174,12 +173,12 @@ def joined_rows(points: Array, weights: Array | None) -> Chunk:
     points, weights
         Shapes (N, d) and (N,) or None.
     """
+    probe = points[:: max(len(points) // 1000, 1)]
+    if len(points) < 1000 or not _whole_numbers(probe) or not _whole_numbers(points):
+        return points, weights
     low, high = points.min(axis=0), points.max(axis=0)
     sides = high.astype(np.float64) - low + 1
-    if len(points) < 1000 or np.prod(sides) > 2.0**62:
-        return points, weights
-    probe = points[:: max(len(points) // 1000, 1)]
-    if not np.array_equal(probe, np.rint(probe)) or not np.array_equal(points, np.rint(points)):
+    if np.prod(sides) > 2.0**62:
         return points, weights
     place = (points - low).astype(np.int64)
     keys = _keys(place, sides.astype(np.int64))
@@ -189,6 +188,10 @@ def joined_rows(points: Array, weights: Array | None) -> Chunk:
     first = np.empty(unique, np.int64)
     first[label[::-1]] = np.arange(len(points))[::-1]
     return points[first], np.bincount(label, weights, unique).astype(np.float64)
+
+
+def _whole_numbers(points: Array) -> bool:
+    return np.array_equal(points, np.rint(points))
 
 
 def _keys(place: NDArray[np.int64], sides: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -214,7 +217,7 @@ def _one(prepared: Prepared) -> Mixture:
     return Mixture(np.ones(1), prepared.origin[None], covariance[None])
 
 
-def _whole(stats: Stats) -> tuple[Array, Array]:
+def _mean_and_covariance(stats: Stats) -> tuple[Array, Array]:
     """Return mean and covariance of a single component."""
     scatter = stats.scatter[0]
     return stats.mean[0], np.diag(scatter) if scatter.ndim == 1 else scatter

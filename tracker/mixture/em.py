@@ -16,8 +16,10 @@ from tracker.types import Array
 
 # A fall of the bound that is more than rounding, relative to it, by the size of a number.
 _ROUNDING = {8: 1e-9, 4: 1e-4}
-# A standard deviation that is 1e-7 of the data's is no shape any more, but a point.
-_POINT = 1e-14
+# Least variance of a component that is not a point, beside that of the data, and of one that is not
+# a line, beside its own greatest; by the size of a number.
+_POINT = {8: 1e-26, 4: 1e-13}
+_LINE = {8: 1e-13, 4: 1e-7}
 _PATIENCE = 3  # times that each component may collapse, on average
 
 
@@ -243,16 +245,17 @@ def _mended(
 
 def _collapsed(mixture: Mixture, problem: Problem) -> NDArray[np.bool_]:
     """Return which components have become points, lines or not a number, shape (K,)."""
-    scale = problem.data.scale
-    least = 0.0 if problem.family.regular else _POINT
+    scale, size = problem.data.scale, problem.data.dtype.itemsize
+    point, line = (0.0, 0.0) if problem.family.regular else (_POINT[size], _LINE[size])
     if mixture.diagonal:
-        regular = mixture.covariances > least * scale * scale
+        regular = mixture.covariances > point * scale * scale
         return np.asarray(~regular.all(axis=1))
     scaled = mixture.covariances / (scale[:, None] * scale)
     lost = np.asarray(~np.isfinite(scaled).all(axis=(1, 2)))
     if lost.any():
         scaled = np.where(lost[:, None, None], np.eye(len(scale)), scaled)
-    return lost | (np.linalg.eigvalsh(scaled)[:, 0] <= least)
+    values = np.linalg.eigvalsh(scaled)
+    return lost | (values[:, 0] <= np.maximum(point, line * values[:, -1]))
 
 
 def _reseeded(

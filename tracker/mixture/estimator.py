@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.mixture import fitting, layouts, selection, storage
-from tracker.mixture.chunks import is_chunked, reader
+from tracker.mixture.chunks import is_chunked, reading
 from tracker.mixture.contract import ConvergenceWarning, as_random, kin, names_of
 from tracker.mixture.data import Chunks, Sample
 from tracker.mixture.em import Climb, Iteration, Watch
@@ -229,7 +229,8 @@ class GaussianMixture(FittedMixture):
                     "and weights."
                 )
             fitting.check(self)
-            return self._fit(Chunks(reader(X), diagonal=self._diagonal), callback)
+            with reading(X) as read:
+                return self._fit(Chunks(read, diagonal=self._diagonal), callback)
         points, weights = self._points(X, y, sample_weight, least=2)
         fitting.check(self)
         if len(points) < self.n_components:
@@ -274,7 +275,7 @@ class GaussianMixture(FittedMixture):
             family = fitting.family(self, moments)
             if first:
                 mixture = fitting.start(self, sample, family, moments, as_random(self.random_state))
-                running, box = None, fitting.box(self, moments)
+                running, box = None, None if self.noise is None else sample.box()
             else:
                 mixture, box = self._mixture(), getattr(self, "noise_bounds_", None)
                 running = Stats(mixture.weights, mixture.means, mixture.covariances, points=1.0)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,9 @@ from tracker.types import Array
 
 BLOCK = 8192  # points at once: every temporary of a block stays in the second-level cache
 _LOWEST_EXPONENT = -60.0  # exp() below it is nothing beside 1, and subnormal numbers are slow
+# Least exponent of a normal number, and least sum of densities beside which it is nothing, by the
+# size of a number.
+_EXPONENTS = {8: (-690.0, np.exp(-620.0)), 4: (-85.0, np.exp(-60.0))}
 _MOST_DIMENSIONS = 10  # above it there are more products than a Cholesky factor costs
 _CACHE = 2**28  # bytes of features that are kept from one iteration to the next
 
@@ -42,6 +47,23 @@ class Block:
 
     features: Array
     weights: Array | None
+
+
+class Room:
+    """Memory for what an E-step computes of one block of n points.
+
+    Parameters
+    ----------
+    components, rows, most
+        K, P and the greatest n.
+    dtype
+        Precision of the E-step.
+    """
+
+    def __init__(self, components: int, rows: int, most: int, dtype: np.dtype[np.float64]) -> None:
+        self.levels: Array = np.empty((components, most), dtype)
+        self.features: Array = np.empty((rows, most), dtype)
+        self.lowest: Array = np.full(most, _EXPONENTS[dtype.itemsize][0], dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +91,20 @@ class Prepared:
     diagonal: bool
     keep: bool = True
     _kept: list[Block] = field(default_factory=list, repr=False)
+    _rooms: dict[int, Room] = field(default_factory=dict, repr=False)
 
     @property
     def total(self) -> float:
         """Sum of the points' weights."""
         return float(len(self.points) if self.weights is None else self.weights.sum())
+
+    @property
+    def rows(self) -> int:
+        """P, the number of features of a point."""
+        d = int(self.points.shape[1])
+        if self.diagonal:
+            return 1 + 2 * d
+        return 1 + d + (d * (d + 1) // 2 if d <= _MOST_DIMENSIONS else 0)
 
     @property
     def dtype(self) -> np.dtype[np.float64]:
@@ -85,11 +116,9 @@ class Prepared:
         if self._kept:
             yield from self._kept
             return
-        rows = _rows(self.points.shape[1], self.diagonal)
-        keep = self.keep and len(self.points) * rows * self.dtype.itemsize <= _CACHE
+        keep = self.keep and len(self.points) * self.rows * self.dtype.itemsize <= _CACHE
         made = []
-        for start in range(0, len(self.points), BLOCK):
-            part = slice(start, start + BLOCK)
+        for part in parts(len(self.points)):
             weights = None if self.weights is None else self.weights[part]
             block = Block(self.features(self.points[part]), weights)
             if keep:
@@ -117,15 +146,27 @@ class Prepared:
             for row in f
         ]
         means = (np.array(rows) / weights).astype(self.dtype)
-        parts = [slice(i, i + BLOCK) for i in range(0, cells, BLOCK)]
-        blocks = [Block(np.ascontiguousarray(means[:, part]), weights[part]) for part in parts]
+        blocks = [
+            Block(np.ascontiguousarray(means[:, part]), weights[part]) for part in parts(cells)
+        ]
         centres = means[1 : 1 + self.points.shape[1]].T * self.scale + self.origin
-        return replace(self, points=centres.astype(self.dtype), weights=weights, _kept=blocks)
+        points = centres.astype(self.dtype)
+        return replace(self, points=points, weights=weights, _kept=blocks, _rooms={})
+
+    def room(self, components: int) -> Room:
+        """Return room for what an E-step computes of one block.
+
+        It is the same room every time, because finding new memory costs more than filling it.
+        """
+        if components not in self._rooms:
+            most = max((part.stop - part.start for part in parts(len(self.points))), default=0)
+            self._rooms[components] = Room(components, self.rows, most, self.dtype)
+        return self._rooms[components]
 
     def features(self, points: Array) -> Array:
         """Return the features of points, shape (P, n)."""
         n, d = points.shape
-        f: Array = np.empty((_rows(d, self.diagonal), n), self.dtype)
+        f: Array = np.empty((self.rows, n), self.dtype)
         f[0] = 1
         x = f[1 : 1 + d]
         x[:] = ((points - self.origin) / self.scale).T
@@ -137,6 +178,13 @@ class Prepared:
                 np.multiply(x[i], x[i:], out=f[row : row + d - i])
                 row += d - i
         return f
+
+
+def parts(count: int) -> list[slice]:
+    """Return slices of even size that cut so many points into blocks."""
+    blocks = max(-(-count // BLOCK), 1)
+    edges = [count * i // blocks for i in range(blocks + 1)]
+    return [slice(a, b) for a, b in pairwise(edges) if b > a]
 
 
 def prepare(
@@ -151,12 +199,12 @@ def prepare(
     diagonal
         Whether the covariances to come are diagonal.
     around
-        Centre and scale by this mixture rather than by the points, so that what is computed of a
-        point does not depend on its company.
+        Centre and scale by this mixture rather than by some of the points, so that what is computed
+        of a point does not depend on its company.
     """
     if around is None:
-        origin = points.mean(axis=0, dtype=np.float64)
-        scale = points.std(axis=0, dtype=np.float64)
+        some = points[:: max(len(points) // BLOCK, 1)].astype(np.float64)
+        origin, scale = some.mean(axis=0), some.std(axis=0)
     else:
         origin = around.means.mean(axis=0, dtype=np.float64)
         variances = around.covariances
@@ -190,44 +238,49 @@ class Kernel:
         clutter: float = -np.inf,
         narrow: NDArray[np.bool_] | None = None,
     ) -> None:
-        self.clutter = clutter
         k, d = mixture.means.shape
         self.dtype = prepared.dtype
         self.means = (mixture.means - prepared.origin) / prepared.scale
         with np.errstate(divide="ignore"):  # a weight of zero is a log-weight of −inf
-            log_weights = np.log(mixture.weights)
-        constants = log_weights - 0.5 * d * np.log(2 * np.pi) - np.log(prepared.scale).sum()
+            constants = np.log(mixture.weights)
+        constants -= 0.5 * d * np.log(2 * np.pi) + np.log(prepared.scale).sum()
+        coefficients = np.empty((k, prepared.rows))
         if mixture.diagonal:
             self.whitening = prepared.scale / np.sqrt(mixture.covariances)
-            precisions = self.whitening**2
             constants += np.log(self.whitening).sum(axis=1)
+            precisions = self.whitening**2
             linear = precisions * self.means
-            products = -0.5 * precisions
+            coefficients[:, 1 + d :] = -0.5 * precisions
         else:
             covariances = mixture.covariances / (prepared.scale[:, None] * prepared.scale)
             self.whitening = np.linalg.inv(np.linalg.cholesky(covariances))
-            constants += np.log(np.diagonal(self.whitening, axis1=1, axis2=2)).sum(axis=1)
-            precisions = np.swapaxes(self.whitening, 1, 2) @ self.whitening
+            constants += np.log(np.einsum("kdd->kd", self.whitening)).sum(axis=1)
+            precisions = self.whitening.transpose(0, 2, 1) @ self.whitening
             linear = (precisions @ self.means[:, :, None])[:, :, 0]
-            above, right = _upper(d)
-            factors = np.where(above == right, -0.5, -1.0)
-            products = precisions[:, above, right] * factors
+            if d <= _MOST_DIMENSIONS:
+                above, right, factors = _products(d)
+                coefficients[:, 1 + d :] = precisions[:, above, right] * factors
         depth = (linear * self.means).sum(axis=1)
-        self.constants = constants
         self.narrow = depth > _NARROW[self.dtype.itemsize]
         if narrow is not None:
             self.narrow |= narrow
         if not mixture.diagonal and d > _MOST_DIMENSIONS:
             self.narrow[:] = True
-            products = np.zeros((k, 0))
-        coefficients = np.concatenate([(constants - 0.5 * depth)[:, None], linear, products], 1)
+        self.which = np.flatnonzero(self.narrow).tolist()
+        # Levels are counted from the highest peak, so that exp() seldom needs to look for the
+        # largest level of each point first.
+        self.peak = float(constants.max())
+        self.constants = constants - self.peak
+        self.clutter = clutter - self.peak
+        coefficients[:, 0] = self.constants - 0.5 * depth
+        coefficients[:, 1 : 1 + d] = linear
         self.coefficients = coefficients.astype(self.dtype)
-        self.which = np.flatnonzero(self.narrow)
+        self.ones = np.ones(k, self.dtype)
 
     def levels(self, features: Array, out: Array | None = None) -> Array:
-        """Return log π_k N(x; μ_k, Σ_k), shape (K, n)."""
+        """Return log π_k N(x; μ_k, Σ_k) below the peak, shape (K, n)."""
         levels: Array = np.matmul(self.coefficients, features, out=out)
-        for k in map(int, self.which):
+        for k in self.which:
             apart = self.apart(features, k)
             whitening = self.whitening[k].astype(self.dtype)
             white = whitening @ apart if whitening.ndim == 2 else whitening[:, None] * apart
@@ -240,56 +293,71 @@ class Kernel:
         difference: Array = features[1 : 1 + d] - self.means[k][:, None].astype(self.dtype)
         return difference
 
-    def share(self, levels: Array) -> tuple[Array, Array]:
-        """Turn levels, in place, into responsibilities that still lack a factor for each point.
+    def share(self, features: Array, room: Room) -> tuple[Array, Array, Array]:
+        """Share points among the components by Bayes' rule.
 
         Returns
         -------
-        total, top
-            Shape (n,): r = levels / total, and the log-likelihood of a point is log(total) + top.
+        e, total, log_likelihood
+            Shapes (K, n), (n,) and (n,): the responsibilities are e / total. They are in the room
+            until it is used again.
         """
-        top = np.maximum(levels.max(axis=0), self.clutter)
-        levels -= top
-        np.maximum(levels, levels.dtype.type(_LOWEST_EXPONENT), out=levels)
-        np.exp(levels, out=levels)
-        total = np.ones(len(levels), levels.dtype) @ levels
+        n = features.shape[1]
+        lowest, least = _EXPONENTS[self.dtype.itemsize]
+        e = self.levels(features, room.levels[:, :n])
+        np.maximum(e, room.lowest[:n], out=e)  # a row is compared faster than a single number
+        np.exp(e, out=e)
+        total = self.ones @ e
+        if self.clutter > -np.inf:
+            total += np.exp(max(self.clutter, lowest))
+        if total.min(initial=np.inf) >= least:
+            return e, total, np.log(total) + self.peak
+        # A point is so far from all components that their densities underflow together.
+        self.levels(features, e)
+        top = np.maximum(e.max(axis=0), self.clutter)
+        e -= top
+        np.maximum(e, _LOWEST_EXPONENT, out=e)
+        np.exp(e, out=e)
+        total = self.ones @ e
         if self.clutter > -np.inf:
             total += np.exp(np.maximum(self.clutter - top, _LOWEST_EXPONENT))
-        return total, top
+        return e, total, np.log(total) + (top + self.peak)
 
 
 def gather(
-    prepared: Prepared, mixture: Mixture, clutter: float, narrow: NDArray[np.bool_] | None = None
+    prepared: Prepared,
+    mixture: Mixture,
+    clutter: float = -np.inf,
+    narrow: NDArray[np.bool_] | None = None,
 ) -> Stats:
     """Return the statistics of all points under Gaussian densities: the E-step."""
     kernel = Kernel(mixture, prepared, clutter, narrow)
     k, d = mixture.means.shape
     sums = np.zeros(kernel.coefficients.shape)
     exact: dict[int, Stats] = {}
-    log_likelihood = total_weight = 0.0
-    room: Array = np.empty((k, BLOCK), kernel.dtype)
+    log_likelihood = 0.0
+    room = prepared.room(k)
     for block in prepared.blocks():
-        n = block.features.shape[1]
-        levels = room if n == BLOCK else np.empty((k, n), kernel.dtype)
-        e = kernel.levels(block.features, levels)
-        total, top = kernel.share(e)
-        factor = 1 / total if block.weights is None else block.weights / total
-        sums += e @ (block.features * factor.astype(kernel.dtype)).T
-        for j in map(int, kernel.which):
-            part = centred(kernel.apart(block.features, j), e[j] * factor, prepared.diagonal)
-            exact[j] = exact[j] + part if j in exact else part
-        np.log(total, out=total)
-        total += top
-        if block.weights is None:
-            log_likelihood += float(total.sum(dtype=np.float64))
-            total_weight += n
+        f = block.features
+        e, total, logs = kernel.share(f, room)
+        factor = np.divide(1 if block.weights is None else block.weights, total, dtype=kernel.dtype)
+        if k <= len(f):
+            e *= factor
+            sums += e @ f.T
         else:
-            log_likelihood += float(block.weights @ total)
-            total_weight += float(block.weights.sum())
+            sums += e @ np.multiply(f, factor, out=room.features[:, : f.shape[1]]).T
+        for j in kernel.which:
+            r = e[j] if k <= len(f) else e[j] * factor
+            part = centred(kernel.apart(f, j), r, prepared.diagonal)
+            exact[j] = exact[j] + part if j in exact else part
+        if block.weights is None:
+            log_likelihood += float(logs.sum(dtype=np.float64))
+        else:
+            log_likelihood += float(block.weights @ logs)
     mass = sums[:, 0].copy()
     mean, scatter = _moments(sums, d, prepared.diagonal)
     if narrow is None:
-        variances = scatter if prepared.diagonal else np.diagonal(scatter, axis1=1, axis2=2)
+        variances = scatter if prepared.diagonal else np.einsum("kdd->kd", scatter)
         lost = (mean * mean > _NARROW[kernel.dtype.itemsize] * variances).any(axis=1)
         lost &= ~kernel.narrow & (mass > 0)
         if lost.any():  # a component narrowed at once: its sums need more digits than they had
@@ -302,7 +370,7 @@ def gather(
         mean * prepared.scale + prepared.origin,
         scatter * (squares * prepared.scale),
         log_likelihood,
-        total_weight,
+        prepared.total,
     )
 
 
@@ -315,7 +383,7 @@ def _moments(sums: Array, d: int, diagonal: bool) -> tuple[Array, Array]:
         return mean, seconds - mean * mean
     scatter = np.zeros((len(sums), d, d))
     if seconds.shape[1]:
-        above, right = _upper(d)
+        above, right, _ = _products(d)
         scatter[:, above, right] = seconds
         scatter[:, right, above] = seconds
     return mean, scatter - mean[:, :, None] * mean[:, None, :]
@@ -333,13 +401,8 @@ def centred(apart: Array, r: Array, diagonal: bool) -> Stats:
     return Stats(np.array([mass]), mean[None], scatter[None] / safe)
 
 
-def _rows(d: int, diagonal: bool) -> int:
-    """Return P, the number of features of a point."""
-    if diagonal:
-        return 1 + 2 * d
-    return 1 + d + (d * (d + 1) // 2 if d <= _MOST_DIMENSIONS else 0)
-
-
-def _upper(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return row and column of the products, in the order of the features."""
-    return np.triu_indices(d)
+@cache
+def _products(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
+    """Return row and column of the products in the order of the features, and −½ or −1."""
+    above, right = np.triu_indices(d)
+    return above, right, np.where(above == right, -0.5, -1.0)

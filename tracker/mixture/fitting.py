@@ -105,12 +105,12 @@ def fit(
         Called after each round.
     """
     random = as_random(model.random_state)
-    corners = box(model, moments)
+    corners = None if model.noise is None else data.box()
     problem = Problem(
         data,
         family(model, moments),
         Stopping(model.max_iter, model.tol, model.param_tol),
-        NO_CLUTTER if corners is None else Clutter(-moments.log_volume),
+        NO_CLUTTER if corners is None else Clutter(-log_volume(*corners)),
         reseed=model.on_collapse == "reseed",
     )
     watch = _watcher(model, callback)
@@ -180,7 +180,9 @@ def start(
         given = layouts.checked_precisions(model.precisions_init, kind, k, d)
         covariances = layouts.inside(layouts.from_precisions(given, kind), kind, np.zeros((k, d)))
     if weights is None or means is None or covariances is None:
-        found = begin(model.init_params, data.draw(), moments, family, k, random)
+        found = begin(
+            model.init_params, data.draw(), moments, family, k, random, clutter=model.noise or 0.0
+        )
         share = found.weights / found.weights.sum() * (1 - (model.noise or 0.0))
         weights = share if weights is None else weights
         means = found.means if means is None else means
@@ -191,11 +193,6 @@ def start(
 def _first_weights(model: GaussianMixture) -> Array:
     most = 1 - (model.noise or 0.0)
     return layouts.checked_weights(model.weights_init, model.n_components, most=most)
-
-
-def box(model: GaussianMixture, moments: Moments) -> Array | None:
-    """Return the corners of the uniform component, shape (2, d), or None if there is none."""
-    return None if model.noise is None else np.array([moments.low, moments.high], np.float64)
 
 
 def log_volume(low: Array, high: Array) -> float:

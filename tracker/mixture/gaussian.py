@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from tracker.mixture.features import BLOCK, Kernel, Prepared, gather, prepare
+from tracker.mixture.features import BLOCK, Kernel, Prepared, gather, parts, prepare
 from tracker.mixture.nouns import Mixture, Stats
 from tracker.types import Array
 
@@ -103,12 +103,10 @@ class Gaussian:
     def posteriors(self, points: Array, mixture: Mixture) -> Iterator[tuple[Array, Array]]:
         """Yield r and the log-likelihood of each point, block by block, shapes (K, n) and (n,)."""
         prepared = prepare(points, None, diagonal=mixture.diagonal, around=mixture)
-        kernel = Kernel(mixture, prepared, self.clutter)
-        for start in range(0, len(points), BLOCK):
-            r = kernel.levels(prepared.features(points[start : start + BLOCK]))
-            total, top = kernel.share(r)
-            r /= total
-            yield r, np.log(total) + top
+        kernel, room = Kernel(mixture, prepared, self.clutter), prepared.room(len(mixture))
+        for part in parts(len(points)):
+            e, total, logs = kernel.share(prepared.features(points[part]), room)
+            yield e / total, logs
 
 
 @dataclass(frozen=True, slots=True)

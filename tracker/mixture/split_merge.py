@@ -19,6 +19,9 @@ from tracker.types import Array
 
 Triple = tuple[int, int, int]
 
+# A component is split along its longest axis, by this many standard deviations to each side.
+_HALF = 0.8
+
 
 def refined(
     problem: Problem,
@@ -36,7 +39,7 @@ def refined(
     best
         Where EM has ended.
     random
-        Chooses how a component is split.
+        Chooses where a component goes that has collapsed.
     attempts
         Moves to try at most after each one that was better.
     watch
@@ -52,7 +55,7 @@ def refined(
     while improved and not best.stopped:
         improved = False
         for triple in candidates(problem, best.mixture)[:attempts]:
-            first = moved(best.mixture, triple, random)
+            first = moved(best.mixture, triple)
             found = climb(problem, first, random, watch=watch)
             if found.bound > best.bound + gain:
                 best, improved = found, True
@@ -81,13 +84,14 @@ def candidates(problem: Problem, mixture: Mixture) -> list[Triple]:
 def posteriors(points: Array, mixture: Mixture, likelihood: Gaussian) -> tuple[Array, Array]:
     """Return responsibilities and the log-density of each component, both of shape (K, N)."""
     prepared = prepare(points, None, diagonal=mixture.diagonal, around=mixture)
-    levels = Kernel(mixture, prepared).levels(prepared.features(points))
-    own = levels - np.log(np.maximum(mixture.weights, 1e-300))[:, None]
+    kernel = Kernel(mixture, prepared)
+    own = kernel.levels(prepared.features(points)) + kernel.peak
+    own -= np.log(np.maximum(mixture.weights, 1e-300))[:, None]
     r = np.concatenate([r for r, _ in likelihood.posteriors(points, mixture)], axis=1)
     return r.astype(np.float64), own.astype(np.float64)
 
 
-def moved(mixture: Mixture, triple: Triple, random: np.random.Generator) -> Mixture:
+def moved(mixture: Mixture, triple: Triple) -> Mixture:
     """Return a mixture with i and j joined in the place of i, and k split into j and k."""
     i, j, k = triple
     weights, means = mixture.weights.copy(), mixture.means.copy()
@@ -97,13 +101,17 @@ def moved(mixture: Mixture, triple: Triple, random: np.random.Generator) -> Mixt
     apart = mixture.means[[i, j]] - means[i]
     if mixture.diagonal:
         covariances[i] = share @ (mixture.covariances[[i, j]] + apart * apart)
-        step = np.sqrt(mixture.covariances[k]) * random.standard_normal(means.shape[1])
+        axis = mixture.covariances[k].argmax()
+        half = _HALF * np.sqrt(mixture.covariances[k, axis]) * np.eye(means.shape[1])[axis]
+        parted = mixture.covariances[k] - half * half
     else:
         spread = mixture.covariances[[i, j]] + apart[:, :, None] * apart[:, None, :]
         covariances[i] = np.einsum("p,pde->de", share, spread)
-        step = np.linalg.cholesky(mixture.covariances[k]) @ random.standard_normal(means.shape[1])
+        values, vectors = np.linalg.eigh(mixture.covariances[k])
+        half = _HALF * np.sqrt(values[-1]) * vectors[:, -1]
+        parted = mixture.covariances[k] - np.outer(half, half)
     weights[i] += weights[j]
     weights[[j, k]] = mixture.weights[k] / 2
-    means[j], means[k] = mixture.means[k] + step / 2, mixture.means[k] - step / 2
-    covariances[j] = covariances[k] = mixture.covariances[k]
+    means[j], means[k] = mixture.means[k] - half, mixture.means[k] + half
+    covariances[j] = covariances[k] = parted
     return Mixture(weights, means, covariances)

@@ -24,6 +24,8 @@ def begin(
     family: Family,
     components: int,
     random: np.random.Generator,
+    *,
+    clutter: float = 0.0,
 ) -> Mixture:
     """Return a first mixture.
 
@@ -44,6 +46,8 @@ def begin(
         K.
     random
         Where chance comes from.
+    clutter
+        The share of the points that may belong to no component.
     """
     points, weights = drawn
     k, d = components, points.shape[1]
@@ -53,7 +57,7 @@ def begin(
         r = random.uniform(size=(len(x), k)).T
         return family.maximum(_summed(x, r / r.sum(axis=0) * w, family))
     if how == "kmeans":
-        centres, label = kmeans(x, w, k, random)
+        centres, label = kmeans(x, w, k, random, trim=clutter)
         stats = _summed(x, ((label == j) * w for j in range(k)), family)
         empty = stats.mass == 0
         mean = np.where(empty[:, None], centres, stats.mean)
@@ -61,7 +65,8 @@ def begin(
     choose = far_apart if how == "k-means++" else distinct
     chosen = choose(x, w, k, random)
     mean, mass = x[chosen], np.full(k, moments.points / k)
-    if how == "random_sample":
+    if how == "random_sample" or clutter:
+        # Beside clutter, a narrow component would explain no point but its own.
         covariance = moments.covariance
     else:
         covariance = np.zeros((d, d))
@@ -122,7 +127,12 @@ def far_apart(
 
 
 def kmeans(
-    points: Array, weights: Array, count: int, random: np.random.Generator
+    points: Array,
+    weights: Array,
+    count: int,
+    random: np.random.Generator,
+    *,
+    trim: float = 0.0,
 ) -> tuple[Array, NDArray[np.intp]]:
     """Return the centres and labels of k-means, started by k-means++.
 
@@ -134,19 +144,35 @@ def kmeans(
         How many centres.
     random
         Where chance comes from.
+    trim
+        The share of the points, the farthest ones, that is left out of all clusters and labelled −1
+        (Cuesta-Albertos, Gordaliza & Matrán 1997). As far points are then likely to be left out,
+        the first centres are any distinct points.
     """
     origin = points.mean(axis=0)
     points = points - origin
-    centres = points[far_apart(points, weights, count, random)]
+    choose = distinct if trim else far_apart
+    centres = points[choose(points, weights, count, random)]
     label = np.full(len(points), -1)
     for _ in range(_LLOYD):
         before, label = label, _nearest(points, centres)
+        if trim:
+            label[_farthest(_squares(points, centres[label]), weights, trim)] = -1
         if np.array_equal(before, label):
             break
-        mass = np.bincount(label, weights, count)
-        sums = np.array([np.bincount(label, weights * x, count) for x in points.T]).T
+        own, w = label[label >= 0], weights[label >= 0]
+        mass = np.bincount(own, w, count)
+        sums = np.array([np.bincount(own, w * x, count) for x in points[label >= 0].T]).T
         centres = np.where(mass[:, None] > 0, sums / np.maximum(mass, 1e-300)[:, None], centres)
     return centres + origin, label
+
+
+def _farthest(squares: Array, weights: Array, share: float) -> NDArray[np.intp]:
+    """Return the rows with the greatest squares, of that share of the weight."""
+    order = np.argsort(-squares, kind="stable")
+    past = np.cumsum(weights[order])
+    chosen: NDArray[np.intp] = order[past <= share * past[-1]]
+    return chosen
 
 
 def _nearest(points: Array, centres: Array) -> NDArray[np.intp]:
