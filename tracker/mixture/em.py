@@ -254,8 +254,9 @@ def _collapsed(mixture: Mixture, problem: Problem) -> NDArray[np.bool_]:
     lost = np.asarray(~np.isfinite(scaled).all(axis=(1, 2)))
     if lost.any():
         scaled = np.where(lost[:, None, None], np.eye(len(scale)), scaled)
-    values = np.linalg.eigvalsh(scaled)
-    return lost | (values[:, 0] <= np.maximum(point, line * values[:, -1]))
+    values: Array = np.linalg.eigvalsh(scaled)
+    flat: NDArray[np.bool_] = values[:, 0] <= np.maximum(point, line * values[:, -1])
+    return lost | flat
 
 
 def _reseeded(
