@@ -254,9 +254,10 @@ def _collapsed(mixture: Mixture, problem: Problem) -> NDArray[np.bool_]:
     lost = np.asarray(~np.isfinite(scaled).all(axis=(1, 2)))
     if lost.any():
         scaled = np.where(lost[:, None, None], np.eye(len(scale)), scaled)
-    values: Array = np.linalg.eigvalsh(scaled)
-    flat: NDArray[np.bool_] = values[:, 0] <= np.maximum(point, line * values[:, -1])
-    return lost | flat
+    values = np.linalg.eigvalsh(scaled)
+    flat = np.asarray(values[:, 0] <= np.maximum(point, line * values[:, -1]))
+    collapsed: NDArray[np.bool_] = lost | flat
+    return collapsed
 
 
 def _reseeded(
