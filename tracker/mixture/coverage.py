@@ -38,7 +38,7 @@ class Silhouettes:
         Shape (N,), points of which nobody knows whether they belong to the mask, as something hides
         them: they count in the sums as if the object went on there, and not as information.
     likelihood
-        Rim and clutter; its affinity is over the pairs with points that are not missing.
+        Rim and clutter; its affinity has the shape (P,), and is 1 for missing points.
     """
 
     mixture: Mixture
@@ -68,10 +68,12 @@ class Silhouettes:
         means
             Shape (K, 2).
         """
-        moved = self._shift(means)
-        x, y = (white - moved[self.component, i] for i, white in enumerate(self.white))
-        distances: Array = x * x + y * y
-        return distances
+        shift = self._shift(means)
+        x, y = (w - shift[:, i].take(self.component) for i, w in enumerate(self.white))
+        x *= x
+        y *= y
+        x += y
+        return x
 
     def cover(self, means: Array) -> tuple[Array, Array]:
         """Return a, shape (P,), and the logarithm of Π_j (1 − a_j) at each point, shape (N,)."""
@@ -95,16 +97,21 @@ class Silhouettes:
         k = len(self.mixture)
         a, open_logs = self.cover(means)
         foreground = 1.0 - (1.0 - self.likelihood.clutter) * np.exp(open_logs)
-        logs = np.where(self.missing, 0.0, np.log(foreground))
-        foreground[self.missing] = 1.0
-        known = ~self.missing[self.point]
+        logs = np.log(foreground)
         if self.likelihood.affinity is not None:
-            a[known] = np.minimum(a[known] * self.likelihood.affinity, 1.0)
-        r = a * (self.weights / foreground)[self.point]
-        total = np.maximum(sums(self.component, r, k), 1e-300)
-        white = np.stack([sums(self.component, r * w, k) / total for w in self.white], axis=1)
+            a *= self.likelihood.affinity
+            np.minimum(a, 1.0, out=a)
+        some_missing = bool(self.missing.any())
+        if some_missing:
+            logs[self.missing], foreground[self.missing] = 0.0, 1.0
+        a *= (self.weights / foreground).take(self.point)
+        total = known = sums(self.component, a, k)
+        if some_missing:
+            known = sums(self.component, a * ~self.missing.take(self.point), k)
+        total = np.maximum(total, 1e-300)
+        white = np.stack([sums(self.component, a * w, k) / total for w in self.white], axis=1)
         return Stats(
-            sums(self.component, r * known, k),
+            known,
             self.mixture.means + (self.lower @ white[:, :, None])[:, :, 0],
             self.mixture.covariances,
             float(logs @ self.weights),

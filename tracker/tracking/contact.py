@@ -9,6 +9,7 @@ is how well motion kept them apart, and their colours and sizes before and after
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import log, log1p
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,8 +202,8 @@ def _depth(objects: Objects, first: Indices, second: Indices) -> Array:
 
 
 def _log_odds(probability: float) -> float:
-    likely = np.clip(probability, 1e-9, 0.5)
-    return float(np.log(likely) - np.log1p(-likely))
+    likely = min(max(probability, 1e-9), 0.5)
+    return log(likely) - log1p(-likely)
 
 
 def _judged(

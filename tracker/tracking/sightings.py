@@ -211,6 +211,8 @@ def _fit(
         # A fixed occluder is missing data: its cells count in the sums, as if the object went on
         # behind it, but not as information.
         behind, cell = _inside(state.hidden, mixture.means, gates)
+        if affinity is not None:
+            affinity = np.concatenate([affinity, np.ones(len(cell))])
         count = len(points) + len(cell)
         weights = np.full(count, state.scene.step**2)
         weights[: len(points)] = blobs.weights[points]
