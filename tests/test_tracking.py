@@ -315,6 +315,33 @@ def test_an_object_that_goes_behind_a_post_is_followed_by_what_is_left_of_it() -
         np.testing.assert_allclose(snapshot.tracks[0].mean, centre, atol=0.7)
 
 
+def test_an_object_that_lingers_behind_a_post_is_waited_for_there() -> None:
+    still = np.repeat(np.array([[72.0, 75.0]]), 60, axis=0)
+    centres = np.concatenate([walk(26, (20, 75), (2, 0)), still, walk(25, (74, 75), (2, 0))])
+    frames = [(p := filled(c, 16 * np.eye(2)))[(p[:, 0] < 60) | (p[:, 0] >= 84)] for c in centres]
+    assert sum(len(points) == 0 for points in frames) > 60
+    snapshots = follow(frames, Tracker(scene=post()))
+    assert {tuple(ids(s)) for s in snapshots[5:]} == {(1,)}
+    for points, snapshot in zip(frames[5:], snapshots[5:], strict=True):
+        (track,) = snapshot.tracks
+        if len(points) == 0:
+            assert track.status == Status.COASTING
+            assert 60 < track.mean[0] < 88
+    np.testing.assert_allclose(snapshots[-1].tracks[0].mean, centres[-1], atol=0.7)
+
+
+def test_pieces_of_an_object_that_comes_into_being_become_one() -> None:
+    centres = walk(40, (50, 60), (1.5, 0))
+    frames = [filled(c, LONG) for c in centres]
+    for i in range(3):  # at first a gap parts it
+        frames[i] = frames[i][np.abs(frames[i][:, 0] - centres[i, 0]) > 2]
+    snapshots = follow(frames)
+    assert len(snapshots[3].tracks) == 2
+    assert len(snapshots[-1].tracks) == 1
+    np.testing.assert_allclose(snapshots[-1].tracks[0].mean, centres[-1], atol=0.5)
+    np.testing.assert_allclose(snapshots[-1].tracks[0].covariance, LONG, rtol=0.15)
+
+
 def test_an_object_that_leaves_the_picture_is_let_go() -> None:
     def visible(centre: Array) -> Array:
         pixels = filled(centre)

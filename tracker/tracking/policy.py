@@ -25,9 +25,9 @@ _TYPICAL = 60.0  # points that the typical extent is worth
 _VISIBLE = 0.25  # share of an object that must be foreground for it to count as seen
 _EXPOSED = 0.1  # share that no other object covers
 _LOST_BEHIND = 0.4  # share behind fixed things from which an object may not be seen at all
+_SLOWED = 0.8  # share of its speed that one keeps which should have come out, but did not
 _WAITING = 0.8  # share by which the clocks of such an object are slower
-_DOUBT_PATIENCE = (0.25, 1.5)  # of coast_seconds: for objects never seen apart, and for others
-_APART = 5  # frames apart from others that prove an object
+_DOUBT_PATIENCE = (1.5, 0.25)  # of coast_seconds: for objects once seen apart, and for others
 _WHOLE = 0.75  # share of its usual foreground with which an object counts as whole
 _SETTLED = 25.0  # frames of an unusual shape after which an object is as free as it can be
 _ODD = 0.1  # relative change by the size model's limit that tells an unusual shape
@@ -159,10 +159,6 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     """
     objects = prior.objects
     blobs = find_blobs(points)
-    if len(objects) == 0 or len(blobs) == 0:
-        state = prior.with_objects(_unseen(objects, _elapsed(prior, options)))
-        return state, Info(blobs, np.ones(len(blobs.coordinates), dtype=bool))
-
     look = sight(prior, blobs, options)
     mass, alone, areas = look.mass, look.alone, objects.areas
     # Pixels that others explain do not bring back what was lost.
@@ -185,11 +181,16 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     follow = np.where(mass > usual, 0.3, 0.02) * (visible & alone)
     updated = _reshape(prior, updated, Stats(mass, look.mean, look.scatter), shaped, options)
     now, period = prior.time or 0.0, prior.period or 0.0
-    open_area = look.open_area * (1 - look.veil)
+    # What should have come out from behind a fixed thing, and did not, is still there.
+    lingers = objects.behind & (mass <= _VISIBLE * areas) & (look.veil <= _LOST_BEHIND)
+    updated = _held_back(updated, lingers, period)
+    veil = np.where(lingers, 1.0, look.veil)
+    behind = veil > _LOST_BEHIND
+    open_area = look.open_area * (1 - veil)
     shown = visible & (look.exposed > np.maximum(_EXPOSED * areas, _FILLED * open_area))
     # What stands behind a fixed thing is not gone: its clocks nearly stop.
-    waiting = _WAITING * period * (look.veil > _LOST_BEHIND)
-    looked_at = (1 - look.veil) * np.where(look.contact, 0.2, 1.0)
+    waiting = _WAITING * period * behind
+    looked_at = (1 - veil) * np.where(look.contact, 0.2, 1.0)
     existence = _existence(objects.existence, shown, looked_at, _elapsed(prior, options))
     reach_rate = np.where(shaped, _REACH_RATE, 0.0)[:, None]
     refined = replace(
@@ -207,6 +208,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         examined=look.examined,
         lone=look.lone,
         missing=~visible,
+        behind=behind,
         contact=look.contact,
         existence=existence,
     )
@@ -228,7 +230,7 @@ def retire(state: State, info: Info, options: TrackingOptions) -> tuple[State, I
     period = state.period or 0.0
     patience = np.where(objects.confirmed, options.coast_seconds, 1.5 * period)
     starved = (unseen > patience) | (covered > 2 * patience)
-    doubt = np.where(objects.singled < _APART, *_DOUBT_PATIENCE) * options.coast_seconds
+    doubt = np.where(objects.proven, *_DOUBT_PATIENCE) * options.coast_seconds
     starved |= objects.doubted > doubt
     gone = np.zeros(len(objects), dtype=bool)
     if state.scene.size is not None:
@@ -316,10 +318,10 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
         if len(found.mass):
             objects = objects.joined(_newborn(state, found))
             state = replace(state, next_id=state.next_id + len(found.mass))
-    proven = ~objects.confirmed & (objects.hits >= options.birth_frames)
-    if proven.any():
-        events += tuple(Event("birth", (int(i),)) for i in objects.ids[proven])
-        objects = replace(objects, confirmed=objects.confirmed | proven)
+    lasting = ~objects.confirmed & (objects.hits >= options.birth_frames)
+    if lasting.any():
+        events += tuple(Event("birth", (int(i),)) for i in objects.ids[lasting])
+        objects = replace(objects, confirmed=objects.confirmed | lasting)
     return state.with_objects(objects), replace(info, events=events)
 
 
@@ -367,6 +369,14 @@ def _narrowed(
     return 0.5 * (left + left.transpose(0, 2, 1)), gain
 
 
+def _held_back(objects: Objects, which: NDArray[np.bool_], elapsed: float) -> Objects:
+    """Return some objects to where they were a while ago, and slow them down."""
+    states = objects.states.copy()
+    states[which, :2] -= elapsed * states[which, 2:]
+    states[which, 2:] *= _SLOWED
+    return replace(objects, states=states)
+
+
 def _reshape(
     prior: State, objects: Objects, stats: Stats, which: NDArray[np.bool_], options: TrackingOptions
 ) -> Objects:
@@ -401,18 +411,6 @@ def _reshape(
     unusual = objects.unusual.copy()
     unusual[which] = np.clip(unusual[which] + np.where(odd, 1, -1), 0, int(2 * _SETTLED))
     return replace(objects, extents=extents, unusual=unusual)
-
-
-def _unseen(objects: Objects, elapsed: float) -> Objects:
-    k = len(objects)
-    nothing = np.zeros(k, dtype=bool)
-    return replace(
-        objects,
-        mass=np.zeros(k),
-        missing=~nothing,
-        contact=nothing,
-        existence=_existence(objects.existence, nothing, np.ones(k), elapsed),
-    )
 
 
 def _elapsed(state: State, options: TrackingOptions) -> float:
@@ -488,6 +486,7 @@ def _newborn(state: State, found: Stats) -> Objects:
         lone=np.zeros(k, dtype=bool),
         confirmed=np.zeros(k, dtype=bool),
         missing=np.zeros(k, dtype=bool),
+        behind=np.zeros(k, dtype=bool),
         contact=np.zeros(k, dtype=bool),
         existence=np.full(k, 0.5),
         identity=np.ones(k),

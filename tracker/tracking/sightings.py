@@ -299,7 +299,12 @@ def _doubts(prior: State, exposed: Array, groups: Groups, blobs: Blobs) -> NDArr
     """
     objects, sizes, own = prior.objects, prior.sizes, groups.of_object
     if sizes is None:
-        return np.zeros(len(objects), dtype=bool)
+        # Nothing tells pieces of one object from small objects but that these come apart.
+        whole = np.lexsort((-objects.usual, ~objects.proven, own))
+        _, largest = np.unique(own[whole], return_index=True)
+        pieces = ~objects.proven & (groups.patches.mass[own] > 0)
+        pieces[whole[largest]] = False
+        return pieces
     typical = sums(own, sizes.areas(objects.means), len(groups))
     scarce = (groups.members > 1) & (groups.patches.mass < _DOUBT * typical)
     scarce &= groups.patches.mass > 0

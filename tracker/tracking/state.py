@@ -11,6 +11,7 @@ from tracker.tracking.lattice import Lattice
 from tracker.tracking.sizes import NO_PATCHES, Patches, SizeModel
 from tracker.types import COLOR_BINS, Array, Footprint, Scene
 
+_APART = 5  # frames apart from others that prove an object
 _JITTER = (1e-5, 0.05)  # least and most variance of a middle, as a share of the extent
 _MOST_DIFFERENCES = 1000.0  # beyond these, older ones are forgotten
 
@@ -63,8 +64,9 @@ class Objects:
         patch that is too large for it, 0 where there is no such patch; whether it was.
     confirmed
         Shape (k,), whether the evidence suffices to report the object.
-    missing, contact
-        Shape (k,), whether the newest frame did not show it; whether it touches another.
+    missing, behind, contact
+        Shape (k,), whether the newest frame did not show it; whether much of it is behind fixed
+        things; whether it touches another.
     existence, identity
         Shape (k,), probabilities that there is an object and that it still is the same one.
     """
@@ -92,6 +94,7 @@ class Objects:
     lone: NDArray[np.bool_]
     confirmed: NDArray[np.bool_]
     missing: NDArray[np.bool_]
+    behind: NDArray[np.bool_]
     contact: NDArray[np.bool_]
     existence: Array
     identity: Array
@@ -115,6 +118,11 @@ class Objects:
         """Shape (k,), area of the outline at two standard deviations, px²."""
         areas: Array = 4 * np.pi * np.sqrt(np.linalg.det(self.extents))
         return areas
+
+    @property
+    def proven(self) -> NDArray[np.bool_]:
+        """Shape (k,), whether it was seen apart from all others for long enough."""
+        return self.singled >= _APART
 
     def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Objects:
         """Return some of the objects."""
@@ -154,6 +162,7 @@ def no_objects() -> Objects:
         lone=flag,
         confirmed=flag,
         missing=flag,
+        behind=flag,
         contact=flag,
         existence=zero,
         identity=zero,
