@@ -607,6 +607,29 @@ def test_snapshots_are_sound_whatever_happens(
             full = len(names) == objects
 
 
+def test_a_storm_of_noise_does_not_drown_the_tracker() -> None:
+    rng = np.random.default_rng(19)
+    tracker = Tracker(TrackingOptions(birth_limit=20))
+    y, x = np.mgrid[:5, :5].reshape(2, -1)
+    for i, centre in enumerate(walk(30, (60, 60), (3, 1))):
+        corners = rng.integers(0, 500, (300, 2))
+        speckles = np.stack([corners[:, :1] + x, corners[:, 1:] + y], axis=2).reshape(-1, 2)
+        noise = np.unique(speckles, axis=0).astype(np.float64)
+        noise = noise[np.linalg.norm(noise - centre, axis=1) > 30]
+        last = tracker.update(np.concatenate([filled(centre), noise]), time=i / FPS)
+        objects = tracker.state.objects
+        assert (~objects.confirmed).sum() <= 20 + objects.confirmed.sum()
+    assert last.tracks[0].id == 1  # the largest come first
+    np.testing.assert_allclose(last.tracks[0].mean, centre, atol=0.5)
+
+
+def test_many_objects_at_once_are_all_found() -> None:
+    places = 40 * np.array([divmod(k, 10) for k in range(100)], dtype=float)
+    frames = [union(*(filled(p + i, np.diag([9.0, 9.0])) for p in places)) for i in range(8)]
+    snapshots = follow(frames)
+    assert [len(s.tracks) for s in snapshots[2::5]] == [64, 100]
+
+
 def test_the_state_does_not_grow_with_the_length_of_the_stream() -> None:
     rng = np.random.default_rng(18)
     small = np.diag([9.0, 9.0])

@@ -125,6 +125,13 @@ class TrackingOptions:
         default=3,
         metadata=_about("frames in which a new object must be seen to be reported", minimum=1),
     )
+    birth_limit: int = field(
+        default=64,
+        metadata=_about(
+            "new objects on trial at a time, beside as many as are followed; more are noise",
+            minimum=1,
+        ),
+    )
     coast_seconds: float = field(
         default=1.5,
         metadata=_about("how long an unseen object is followed", unit="s", minimum=0),

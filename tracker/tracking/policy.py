@@ -308,12 +308,16 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
 def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
     """Start objects where points are left that nobody explains; report those that prove true."""
     objects, events = state.objects, info.events
-    room = options.objects - len(objects) if options.objects else np.inf
+    # A burst of new objects is a sign of bad foreground: few may be on trial at a time.
+    confirmed = int(objects.confirmed.sum())
+    room = options.birth_limit + 2 * confirmed - len(objects)
+    if options.objects:
+        room = min(room, options.objects - len(objects))
     if room > 0 and info.blobs.weights[info.unexplained].sum() >= SMALLEST:
         rest, _ = _residual(info)
         found = resolve(rest, state, options)
         if len(found.mass) > room:
-            largest = np.sort(np.argsort(-found.mass, kind="stable")[: int(room)])
+            largest = np.sort(np.argsort(-found.mass, kind="stable")[:room])
             found = Stats(found.mass[largest], found.mean[largest], found.scatter[largest])
         if len(found.mass):
             objects = objects.joined(_newborn(state, found))
