@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import contract
 import numpy as np
 import pytest
 
@@ -28,6 +29,13 @@ def test_the_estimator_passes_every_check_of_scikit_learn() -> None:
         results = check_estimator(GaussianMixture(), on_skip=None, on_fail=None)
     assert len(results) > 40
     assert [r for r in results if r["status"] == "failed"] == []
+
+
+@pytest.mark.peers
+def test_scikit_learns_own_tests_of_its_mixture_pass() -> None:
+    verdict = contract.run(seed=0)
+    assert verdict.passed >= 60, verdict.report
+    assert verdict.failed == 0, verdict.report
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -113,9 +121,9 @@ def test_whole_numbers_are_joined_without_a_trace(dtype: type) -> None:
     start = {"means_init": x[:3], "weights_init": np.full(3, 1 / 3), "tol": 1e-6}
     start["precisions_init"] = np.repeat(np.eye(2)[None], 3, axis=0)
     joined = GaussianMixture(3, **start).fit(x.astype(dtype))
-    apart = GaussianMixture(3, **{**start, "means_init": x[:3] + 0.5}).fit(x + 0.5)
+    apart = GaussianMixture(3, **{**start, "means_init": x[:3] + 0.3}).fit(x + 0.3)
     assert joined.n_iter_ == apart.n_iter_
-    np.testing.assert_allclose(joined.means_, apart.means_ - 0.5, rtol=1e-9)
+    np.testing.assert_allclose(joined.means_, apart.means_ - 0.3, rtol=1e-9)
     np.testing.assert_allclose(joined.covariances_, apart.covariances_, rtol=1e-7)
     np.testing.assert_allclose(joined.lower_bounds_, apart.lower_bounds_, rtol=1e-10)
 
@@ -132,7 +140,7 @@ def test_chunks_equal_the_whole(dtype: type) -> None:
     for chunks in (pairs, lambda: iter(pairs), (pair for pair in pairs)):
         model = GaussianMixture(3, **start).fit(chunks)
         assert model.means_.dtype == dtype
-        assert_same_mixture(model, whole, 1e-9 if dtype is np.float64 else 1e-4)
+        assert_same_mixture(model, whole, 1e-9 if dtype is np.float64 else 1e-3)
 
 
 def test_chunks_find_a_start_of_their_own() -> None:

@@ -166,7 +166,9 @@ class Chunks:
 
 
 def joined_rows(points: Array, weights: Array | None) -> Chunk:
-    """Join the repeated rows of integer data into one with their weight, where that saves time.
+    """Join the repeated rows of whole or half numbers into one, where that saves time.
+
+    Such are pixels, and the centres of groups of pixels.
 
     Parameters
     ----------
@@ -174,13 +176,13 @@ def joined_rows(points: Array, weights: Array | None) -> Chunk:
         Shapes (N, d) and (N,) or None.
     """
     probe = points[:: max(len(points) // 1000, 1)]
-    if len(points) < 1000 or not _whole_numbers(probe) or not _whole_numbers(points):
+    if len(points) < 1000 or not _on_halves(probe) or not _on_halves(points):
         return points, weights
     low, high = points.min(axis=0), points.max(axis=0)
-    sides = high.astype(np.float64) - low + 1
+    sides = 2 * (high.astype(np.float64) - low) + 1
     if np.prod(sides) > 2.0**62:
         return points, weights
-    place = (points - low).astype(np.int64)
+    place = (2 * (points - low)).astype(np.int64)
     keys = _keys(place, sides.astype(np.int64))
     unique, label = _numbered(keys)
     if unique * _GAIN > len(points):
@@ -190,8 +192,9 @@ def joined_rows(points: Array, weights: Array | None) -> Chunk:
     return points[first], np.bincount(label, weights, unique).astype(np.float64)
 
 
-def _whole_numbers(points: Array) -> bool:
-    return np.array_equal(points, np.rint(points))
+def _on_halves(points: Array) -> bool:
+    doubled = 2 * points
+    return np.array_equal(doubled, np.rint(doubled))
 
 
 def _keys(place: NDArray[np.int64], sides: NDArray[np.int64]) -> NDArray[np.int64]:

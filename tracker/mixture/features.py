@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -66,7 +66,7 @@ class Room:
         self.lowest: Array = np.full(most, _EXPONENTS[dtype.itemsize][0], dtype)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prepared:
     """Points made ready for many E-steps under Gaussian densities.
 
@@ -93,12 +93,12 @@ class Prepared:
     _kept: list[Block] = field(default_factory=list, repr=False)
     _rooms: dict[int, Room] = field(default_factory=dict, repr=False)
 
-    @property
+    @cached_property
     def total(self) -> float:
         """Sum of the points' weights."""
         return float(len(self.points) if self.weights is None else self.weights.sum())
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """P, the number of features of a point."""
         d = int(self.points.shape[1])
@@ -106,7 +106,18 @@ class Prepared:
             return 1 + 2 * d
         return 1 + d + (d * (d + 1) // 2 if d <= _MOST_DIMENSIONS else 0)
 
-    @property
+    @cached_property
+    def squares(self) -> Array:
+        """What covariances are divided by, shape (d, d) or, if they are diagonal, (d,)."""
+        squares: Array = self.scale * (self.scale if self.diagonal else self.scale[:, None])
+        return squares
+
+    @cached_property
+    def log_unit(self) -> float:
+        """Logarithm of one over the peak of the Gaussian that has the scale as its deviations."""
+        return float(np.log(self.scale * np.sqrt(2 * np.pi)).sum())
+
+    @cached_property
     def dtype(self) -> np.dtype[np.float64]:
         """Precision of the E-step."""
         return self.points.dtype
@@ -243,7 +254,7 @@ class Kernel:
         self.means = (mixture.means - prepared.origin) / prepared.scale
         with np.errstate(divide="ignore"):  # a weight of zero is a log-weight of −inf
             constants = np.log(mixture.weights)
-        constants -= 0.5 * d * np.log(2 * np.pi) + np.log(prepared.scale).sum()
+        constants -= prepared.log_unit
         coefficients = np.empty((k, prepared.rows))
         if mixture.diagonal:
             self.whitening = prepared.scale / np.sqrt(mixture.covariances)
@@ -252,7 +263,7 @@ class Kernel:
             linear = precisions * self.means
             coefficients[:, 1 + d :] = -0.5 * precisions
         else:
-            covariances = mixture.covariances / (prepared.scale[:, None] * prepared.scale)
+            covariances = mixture.covariances / prepared.squares
             self.whitening = np.linalg.inv(np.linalg.cholesky(covariances))
             constants += np.log(np.einsum("kdd->kd", self.whitening)).sum(axis=1)
             precisions = self.whitening.transpose(0, 2, 1) @ self.whitening
@@ -310,10 +321,16 @@ class Kernel:
         total = self.ones @ e
         if self.clutter > -np.inf:
             total += np.exp(max(self.clutter, lowest))
-        if total.min(initial=np.inf) >= least:
-            return e, total, np.log(total) + self.peak
-        # A point is so far from all components that their densities underflow together.
-        self.levels(features, e)
+        logs = np.log(total)
+        if total.min(initial=np.inf) < least:  # so far from all components that densities underflow
+            far = np.flatnonzero(total < least)
+            e[:, far], total[far], logs[far] = self._share_far(features[:, far])
+        logs += self.peak
+        return e, total, logs
+
+    def _share_far(self, features: Array) -> tuple[Array, Array, Array]:
+        """Share points of which only the ratios of their densities can be represented."""
+        e = self.levels(features)
         top = np.maximum(e.max(axis=0), self.clutter)
         e -= top
         np.maximum(e, _LOWEST_EXPONENT, out=e)
@@ -321,7 +338,7 @@ class Kernel:
         total = self.ones @ e
         if self.clutter > -np.inf:
             total += np.exp(np.maximum(self.clutter - top, _LOWEST_EXPONENT))
-        return e, total, np.log(total) + (top + self.peak)
+        return e, total, np.log(total) + top
 
 
 def gather(
@@ -364,11 +381,10 @@ def gather(
             return gather(prepared, mixture, clutter, lost)
     for j, part in exact.items():
         mass[j], mean[j], scatter[j] = part.mass[0], part.mean[0] + kernel.means[j], part.scatter[0]
-    squares = prepared.scale if prepared.diagonal else prepared.scale[:, None]
     return Stats(
         mass,
         mean * prepared.scale + prepared.origin,
-        scatter * (squares * prepared.scale),
+        scatter * prepared.squares,
         log_likelihood,
         prepared.total,
     )
