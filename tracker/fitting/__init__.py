@@ -1,0 +1,1 @@
+"""Fits, samples and scores of Gaussian mixtures, from files to files."""
