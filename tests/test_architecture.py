@@ -52,6 +52,16 @@ ROOMS = {
     "synthetic": {"types", "errors", "config", "sources"},
     "overlay": {"types", "errors", "config"},
     "sinks": {"types", "errors", "config", "overlay", "sources", "settings", "__init__"},
+    "fitting": {
+        "types",
+        "errors",
+        "config",
+        "mixture",
+        "foreground",
+        "sources",
+        "sinks",
+        "interrupts",
+    },
     "settings": {"errors", "config"},
     "interrupts": set(),
 }
@@ -261,9 +271,10 @@ def test_usage_documents_every_exit_code() -> None:
     assert rows == set(Exit)
 
 
-def test_usage_documents_every_option_of_run() -> None:
+@pytest.mark.parametrize("command", ["run", "fit", "sample", "score"])
+def test_usage_documents_every_option(command: str) -> None:
     text = (ROOT / "docs" / "usage.md").read_text(encoding="utf-8")
-    options = set(re.findall(r"--[a-z][a-z-]+", help_of("run"))) - {"--video"}
+    options = set(re.findall(r"--[a-z][a-z-]+", help_of(command))) - {"--video", "--count"}
     assert options
     assert {option for option in options if f"`{option}" not in text} == set()
 

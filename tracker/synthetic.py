@@ -1,8 +1,9 @@
 """Synthetic worlds with exact truth: for tests, documentation, benchmarks and `tracker run demo`.
 
-Two kinds. A `Meeting` is two objects and their common mask as bare point sets, for the mathematics
-alone. A `Stage` draws pictures of a place that a fixed camera looks at, with actors who walk, stop,
-meet and hide, and knows exactly where each of them is.
+Three kinds. `heights` and `eruptions` are small samples of known mixtures. A `Meeting` is two
+objects and their common mask as bare point sets, for the mathematics alone. A `Stage` draws
+pictures of a place that a fixed camera looks at, with actors who walk, stop, meet and hide, and
+knows exactly where each of them is.
 """
 
 from __future__ import annotations
@@ -22,6 +23,31 @@ MEETING_KINDS: tuple[MeetingKind, ...] = get_args(MeetingKind)
 
 Floats: TypeAlias = NDArray[np.float32]
 Colour: TypeAlias = tuple[float, float, float]  # BGR, grey levels
+
+# Samples ------------------------------------------------------------------------------------------
+
+
+def heights(count: int = 1000, seed: int = 4) -> Array:
+    """Return the heights of two groups of people, shape (count,), cm.
+
+    Two in five are drawn from N(178, 7²), the others from N(165, 6²).
+    """
+    rng = np.random.default_rng(seed)
+    tall = rng.random(count) < 0.4
+    return np.where(tall, rng.normal(178, 7, count), rng.normal(165, 6, count))
+
+
+def eruptions(count: int = 400, seed: int = 2) -> Array:
+    """Return how long a geyser erupts and how long it rests then, shape (count, 2), minutes.
+
+    Of the eruptions 35 % are short, around 2 minutes with a rest of 55, the others long, around
+    4.3 minutes with a rest of 80; within each kind the longer the eruption, the longer the rest.
+    """
+    rng = np.random.default_rng(seed)
+    short = rng.multivariate_normal((2.0, 55.0), ((0.07, 0.5), (0.5, 34.0)), count)
+    long = rng.multivariate_normal((4.3, 80.0), ((0.17, 0.9), (0.9, 36.0)), count)
+    return np.where((rng.random(count) < 0.35)[:, None], short, long)
+
 
 # Meetings -----------------------------------------------------------------------------------------
 

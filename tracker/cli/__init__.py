@@ -15,11 +15,11 @@ from cyclopts import App, CycloptsError
 
 from tracker import __version__
 from tracker.cli import eval as evaluate
-from tracker.cli import run, settings
+from tracker.cli import fit, run, sample, score, settings
 from tracker.cli.exits import Exit
 from tracker.errors import TrackerError
 
-COMMANDS: tuple[ModuleType, ...] = (run, evaluate, settings)
+COMMANDS: tuple[ModuleType, ...] = (run, fit, sample, score, evaluate, settings)
 
 
 def build() -> App:

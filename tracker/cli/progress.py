@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,27 @@ def watching(max_frames: int | None) -> Iterator[Watch]:
     """Give a function that shows how far a run is, on standard error."""
     with _bar(max_frames) if sys.stderr.isatty() else _lines(max_frames) as watch:
         yield watch
+
+
+@contextmanager
+def telling() -> Iterator[Callable[[str], None]]:
+    """Give a function that shows a line on standard error: the newest, now and then."""
+    if not sys.stderr.isatty():
+        last = time.monotonic()
+
+        def tell(line: str) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= _SECONDS_BETWEEN_LINES:
+                last = now
+                print(line, file=sys.stderr, flush=True)
+
+        yield tell
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield status.update
 
 
 class _Pace:

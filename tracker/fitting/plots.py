@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 
 from tracker.errors import ConfigError
 from tracker.fitting.results import whole_file
+from tracker.fitting.scored import NOISE
 from tracker.foreground.grid import Grid
-from tracker.mixture import Mixture
+from tracker.mixture.nouns import Mixture
+from tracker.mixture.selection import Candidate
 from tracker.types import Array, Image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-NOISE = -1
-"""The label of points that no component claims."""
 
 _DOTS = 8_000  # points that a scatter plot shows; more hide one another
 _MOST_COLUMNS = 5  # pairs of more columns do not fit on a page
@@ -118,7 +117,7 @@ def draw_frames(path: Path, views: Sequence[tuple[Sight, Fitted]]) -> None:
     _save(figure, path)
 
 
-def draw_selection(path: Path, table: Sequence[dict[str, float]], criterion: str) -> None:
+def draw_selection(path: Path, table: Sequence[Candidate[Any]], criterion: str) -> None:
     """Draw the criteria against the number of components, the chosen one marked.
 
     Parameters
@@ -126,15 +125,15 @@ def draw_selection(path: Path, table: Sequence[dict[str, float]], criterion: str
     path
         The file.
     table
-        One row a fit, with components, aic, bic and icl.
+        The fits.
     criterion
         The one whose lowest value was chosen.
     """
     figure = _figure(6.4, 4.2)
     axes = figure.add_subplot()
-    numbers = [int(row["components"]) for row in table]
+    numbers = [candidate.n_components for candidate in table]
     for name, marker in (("bic", "o"), ("aic", "s"), ("icl", "^")):
-        values = [row[name] for row in table]
+        values = [float(getattr(candidate, name)) for candidate in table]
         strong = name == criterion
         line = axes.plot(
             numbers,
@@ -357,7 +356,7 @@ def _draw_plane(axes: Axes, sight: Sight, fitted: Fitted) -> None:
         angle = float(np.degrees(np.arctan2(axes_of[1, 1], axes_of[0, 1])))
         long, short = np.sqrt(variances[1]), np.sqrt(variances[0])
         for deviations, width in ((2, 1.6), (1, 0.8)):
-            for edge, more in (("white", 1.6), (colour * 0.75, 0.0)):
+            for edge, more in (("white", 1.2), (colour * 0.75, 0.0)):
                 axes.add_patch(
                     Ellipse(
                         (float(mean[0]), float(mean[1])),
