@@ -93,6 +93,8 @@ class ModelOptions:
         Where EM starts.
     starts
         How often EM starts anew; the best end counts.
+    split_merge
+        After the starts, try so often to join two components and split a third.
     iterations
         End a start after so many iterations of EM.
     tolerance
@@ -112,6 +114,7 @@ class ModelOptions:
     covariance: Covariance = "full"
     init: Init = "kmeans"
     starts: int = 3
+    split_merge: int = 0
     iterations: int = 500
     tolerance: float = 1e-6
     parameter_tolerance: float | None = None
@@ -130,6 +133,7 @@ class ModelOptions:
         """
         for name, value, lowest in (
             ("--starts", self.starts, 1),
+            ("--split-merge", self.split_merge, 0),
             ("--iterations", self.iterations, 1),
             ("--tolerance", self.tolerance, 0),
             ("--parameter-tolerance", self.parameter_tolerance or 0, 0),

@@ -31,6 +31,7 @@ def mixture_of(model: GaussianMixture) -> Mixture:
 
 
 def noise_density(model: GaussianMixture) -> float:
+    """Return the density of the uniform component times its weight, 0 where there is none."""
     if model.noise is None:
         return 0.0
     return model.noise_weight_ / float(np.prod(model.noise_bounds_[1] - model.noise_bounds_[0]))
@@ -75,6 +76,7 @@ SELECTION = {
 
 
 def selection_row(candidate: Candidate[GaussianMixture]) -> list[float]:
+    """Return the values of the columns of `SELECTION`."""
     return [
         candidate.n_components,
         candidate.log_likelihood,

@@ -160,5 +160,6 @@ def _model(options: ModelOptions, count: int) -> GaussianMixture:
         random_state=options.seed,
         weights="learned" if weights is None else "fixed",
         weights_init=weights,
+        split_merge=options.split_merge,
         noise=_FIRST_NOISE if options.noise else None,
     )
