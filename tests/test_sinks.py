@@ -23,6 +23,7 @@ from tracker.errors import OutputError
 from tracker.overlay import Overlay
 from tracker.sinks import (
     ContactsTable,
+    Health,
     MotTable,
     OverlayVideo,
     Sinks,
@@ -411,3 +412,40 @@ def test_q_closes_the_window_and_the_run_goes_on(
     finally:
         screen.terminate()
         screen.wait()
+
+
+# Health -------------------------------------------------------------------------------------------
+
+
+def said_of(
+    frames: int,
+    tracks: tuple[Track, ...] = (),
+    diagnostics: Diagnostics = Diagnostics(points=100),  # noqa: B008
+    steps: float = 0.0,
+) -> str:
+    """Return the warnings of a run whose tracks move by so many px a frame."""
+    health = Health()
+    for i in range(frames):
+        moved = tuple(replace(t, mean=t.mean + np.array([steps * i, 0])) for t in tracks)
+        health.add(Snapshot(i, i / 25, moved, diagnostics))
+    return "; ".join(health.warnings())
+
+
+def test_an_orderly_run_gets_no_warning() -> None:
+    walkers = tuple(track(k, 5, 5) for k in range(1, 7))
+    assert said_of(0) == ""
+    assert said_of(50, walkers, steps=3) == ""
+    assert said_of(50, walkers) == ""  # standing, but seen
+    coasting = tuple(track(k, 5, 5, Status.COASTING) for k in range(1, 7))
+    assert said_of(50, coasting, steps=3) == ""  # unseen, but on their way
+
+
+def test_what_cannot_be_tracked_is_said() -> None:
+    lost = tuple(track(k, 5, 5, Status.COASTING) for k in range(1, 7))
+    assert "6 of 6 tracks went nowhere and 100% of the rows are guesses" in said_of(50, lost)
+    assert "nothing was tracked in 50 frames" in said_of(50)
+    seen = (track(1, 5, 5),)
+    noise = Diagnostics(points=100, unexplained=0.6)
+    assert said_of(50, seen, noise).startswith("60% of the foreground belongs to no track")
+    flood = Diagnostics(points=100, flood=True)
+    assert said_of(50, seen, flood).startswith("the picture changed as a whole in 50 of 50 frames")

@@ -14,7 +14,7 @@ from tracker.config import Config, TrackingOptions
 from tracker.foreground import make_foreground
 from tracker.foreground.base import ForegroundModel
 from tracker.interrupts import Interrupts
-from tracker.sinks import open_sinks
+from tracker.sinks import Health, open_sinks
 from tracker.sources import open_source
 from tracker.sources.base import SourceFacts, Verdict
 from tracker.tracking import snapshot, start, step
@@ -98,6 +98,8 @@ class Outcome:
         One sentence where the verdict is not COMPLETE, else empty.
     interrupted
         True where Ctrl-C or a termination signal ended the run; what was tracked by then is whole.
+    warnings
+        A sentence for each sign that the results are not to be trusted.
     """
 
     frames: int
@@ -105,6 +107,7 @@ class Outcome:
     verdict: Verdict
     reason: str
     interrupted: bool
+    warnings: tuple[str, ...] = ()
 
 
 Watch = Callable[[Snapshot, SourceFacts], None]
@@ -161,7 +164,7 @@ def run(job: Job, *, watch: Watch | None = None) -> Outcome:
     OutputError
         Where a result cannot be written.
     """
-    timings = Timings()
+    timings, health = Timings(), Health()
     frames = 0
     ids: set[int] = set()
     verdict, reason = Verdict.STOPPED, "the run was interrupted"
@@ -182,6 +185,7 @@ def run(job: Job, *, watch: Watch | None = None) -> Outcome:
                         job.config,
                         lambda: source.facts,
                         seconds=timings.seconds,
+                        health=health,
                         show=job.show,
                     )
                 )
@@ -197,4 +201,4 @@ def run(job: Job, *, watch: Watch | None = None) -> Outcome:
             interrupted = False
         except KeyboardInterrupt:
             interrupted = True
-    return Outcome(frames, len(ids), verdict, reason, interrupted)
+    return Outcome(frames, len(ids), verdict, reason, interrupted, health.warnings())

@@ -193,8 +193,8 @@ def score_meeting(truth: Meeting, snapshots: Sequence[Snapshot]) -> MeetingScore
             f"{len(snapshots)}; hand over one for each frame"
         )
     during: list[int] = np.flatnonzero(truth.overlapped).tolist()
-    before = _owners(truth, snapshots, during[0] - 1)
-    after = _owners(truth, snapshots, len(snapshots) - 1)
+    before = owners(truth, snapshots, during[0] - 1)
+    after = owners(truth, snapshots, len(snapshots) - 1)
     errors = []
     for i in during:
         means = {track.id: track.mean for track in snapshots[i].tracks}
@@ -205,19 +205,19 @@ def score_meeting(truth: Meeting, snapshots: Sequence[Snapshot]) -> MeetingScore
     return MeetingScore(None not in before and before == after, float(np.median(errors)))
 
 
-def _owners(truth: Meeting, snapshots: Sequence[Snapshot], frame: int) -> list[int | None]:
+def owners(truth: Meeting, snapshots: Sequence[Snapshot], frame: int) -> list[int | None]:
     """Return for both objects the id of the track nearest to the centre, if it is inside."""
-    owners: list[int | None] = []
+    found: list[int | None] = []
     for centre, covariance in zip(truth.centres[frame], truth.covariances, strict=True):
         inverse = np.linalg.inv(covariance)
         distances = {
             track.id: float((track.mean - centre) @ inverse @ (track.mean - centre))
             for track in snapshots[frame].tracks
-            if track.id not in owners
+            if track.id not in found
         }
         nearest = min(distances, key=lambda name: distances[name], default=None)
-        owners.append(nearest if nearest is not None and distances[nearest] < 4 else None)
-    return owners
+        found.append(nearest if nearest is not None and distances[nearest] < 4 else None)
+    return found
 
 
 class _Wobble:

@@ -92,6 +92,8 @@ def command(
             f"{outcome.frames} frames in {elapsed:.1f} s, {outcome.objects} objects, "
             f"results in {out}"
         )
+    for warning in outcome.warnings:
+        print(f"tracker: {warning}", file=sys.stderr)
     if outcome.interrupted:
         return Exit.INTERRUPTED
     if outcome.verdict in (Verdict.DAMAGED, Verdict.CUT_SHORT):

@@ -12,6 +12,7 @@ from tracker.config import Config
 from tracker.overlay import Overlay
 from tracker.sinks.base import Sink
 from tracker.sinks.files import make_folder
+from tracker.sinks.health import Health
 from tracker.sinks.record import RunRecord
 from tracker.sinks.tables import ContactsTable, MotTable, Table, TracksTable
 from tracker.sinks.video import OverlayVideo
@@ -21,6 +22,7 @@ from tracker.types import Frame, Snapshot
 
 __all__ = [
     "ContactsTable",
+    "Health",
     "MotTable",
     "OverlayVideo",
     "RunRecord",
@@ -72,6 +74,7 @@ def open_sinks(
     facts: Callable[[], SourceFacts],
     *,
     seconds: Mapping[str, float] | None = None,
+    health: Health | None = None,
     show: bool = False,
 ) -> Sinks:
     """Return the sinks of a run; results of an earlier run are replaced when the new are whole.
@@ -86,6 +89,8 @@ def open_sinks(
         Returns what is known of the source by now.
     seconds
         Time in seconds by stage, for the run record; grows while the run goes on.
+    health
+        What is to be told of each frame, to warn at the end.
     show
         Open a live window as well.
 
@@ -106,7 +111,9 @@ def open_sinks(
         results.append(OverlayVideo(video, Overlay(config.overlay), facts().fps))
     names = tuple(result.path.name for result in results)
     stages = {} if seconds is None else seconds  # an empty mapping may still grow
-    record = RunRecord(folder / "run.json", config, facts, seconds=stages, results=names)
+    record = RunRecord(
+        folder / "run.json", config, facts, seconds=stages, results=names, health=health
+    )
     window: list[Sink] = [Viewer(config.overlay)] if show else []
     # The record comes first, to be finished last: it then knows how the others ended.
     return Sinks([record, *results, *window])

@@ -15,6 +15,7 @@ from typing import Any, Self
 import tracker
 from tracker.config import Config
 from tracker.sinks.files import ended_cleanly, partial_name, writing
+from tracker.sinks.health import Health
 from tracker.sources.base import SourceFacts
 from tracker.types import Frame, Snapshot
 
@@ -39,6 +40,8 @@ class RunRecord:
         Time in seconds by stage; grows while the run goes on.
     results
         Names of the other files that the run writes.
+    health
+        Told of each frame; its warnings are part of the record.
     """
 
     def __init__(
@@ -49,12 +52,14 @@ class RunRecord:
         *,
         seconds: Mapping[str, float],
         results: tuple[str, ...] = (),
+        health: Health | None = None,
     ) -> None:
         self.path = path
         self._config = config
         self._facts = facts
         self._seconds = seconds
         self._results = results
+        self._health = health or Health()
         self._frames = self._rows = self._floods = 0
         self._ids: set[int] = set()
         self._kinds: Counter[str] = Counter()
@@ -65,6 +70,7 @@ class RunRecord:
     def write(self, frame: Frame, snapshot: Snapshot) -> None:
         """Count one frame and keep its events."""
         self._frames += 1
+        self._health.add(snapshot)
         self._rows += len(snapshot.tracks)
         self._floods += snapshot.diagnostics.flood
         self._ids.update(track.id for track in snapshot.tracks)
@@ -115,6 +121,7 @@ class RunRecord:
             "error": error,
             "started": self._begun.isoformat(timespec="seconds"),
             "elapsed_seconds": round(time.monotonic() - self._begun_clock, 3),
+            "warnings": list(self._health.warnings()),
             "results": list(self._results),
             "source": asdict(self._facts()),
             "counts": {

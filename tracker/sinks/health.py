@@ -1,0 +1,72 @@
+"""Signs that a run cannot be trusted, in plain words: nothing to track, or nothing that keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracker.types import Array, Snapshot, Status
+
+_FEW_TRACKS = 5  # fewer say nothing
+_FLOODS = 0.1  # share of frames in which the picture changed as a whole
+_UNEXPLAINED = 0.4  # share of the foreground that no track explains
+_UNSEEN = 0.25  # share of rows in which a track is not seen
+_FAR = 8.0  # lengths (standard deviations of its extent) that a thing on its way covers
+
+
+class Health:
+    """Adds up what the snapshots of a run say of it; its size does not grow with the run."""
+
+    def __init__(self) -> None:
+        self._frames = self._floods = self._rows = self._unseen = 0
+        self._points = self._unexplained = 0.0
+        self._tracks = self._still = 0  # of the tracks that have ended
+        self._ways: dict[int, tuple[Array, float]] = {}  # begin and farthest way, by id
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Take one more frame."""
+        diagnostics = snapshot.diagnostics
+        self._frames += 1
+        self._floods += diagnostics.flood
+        self._points += diagnostics.points
+        self._unexplained += diagnostics.unexplained * diagnostics.points
+        ways = {}
+        for track in snapshot.tracks:
+            self._rows += 1
+            self._unseen += track.status is Status.COASTING
+            begin, farthest = self._ways.pop(track.id, (track.mean, 0.0))
+            length = max(float(np.linalg.det(track.covariance)) ** 0.25, 1e-9)
+            way = float(np.hypot(*(track.mean - begin))) / length
+            ways[track.id] = (begin, max(farthest, way))
+        self._tracks += len(self._ways)
+        self._still += sum(farthest < _FAR for _, farthest in self._ways.values())
+        self._ways = ways
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return a sentence for each sign that the results are not to be trusted."""
+        found = []
+        if self._frames and self._floods > _FLOODS * self._frames:
+            found.append(
+                f"the picture changed as a whole in {self._floods} of {self._frames} frames, in "
+                "which nothing could be followed; keep the light and the camera's exposure steady"
+            )
+        if self._frames and not self._rows:
+            found.append(
+                f"nothing was tracked in {self._frames} frames, as nothing stood out from the "
+                "background for long enough; look at the tint of `--set overlay.tint=true`, and "
+                "try another foreground.model"
+            )
+        if self._rows and self._unexplained > _UNEXPLAINED * self._points:
+            share = self._unexplained / self._points
+            found.append(
+                f"{share:.0%} of the foreground belongs to no track, so most of it is noise or "
+                "moves as a whole; name where to look with --roi, or fix the camera"
+            )
+        tracks = self._tracks + len(self._ways)
+        still = self._still + sum(farthest < _FAR for _, farthest in self._ways.values())
+        if tracks >= _FEW_TRACKS and still > tracks / 2 and self._unseen > _UNSEEN * self._rows:
+            found.append(
+                f"{still} of {tracks} tracks went nowhere and {self._unseen / self._rows:.0%} of "
+                "the rows are guesses without a sight, as with a moving camera, swaying plants or "
+                "noise; do not trust these results, fix the camera or name where to look with --roi"
+            )
+        return tuple(found)
