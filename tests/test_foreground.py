@@ -248,15 +248,27 @@ def test_dark_objects_of_a_grey_scene_are_no_shadows(learner: str) -> None:
 # --- light ---------------------------------------------------------------------------------------
 
 
-def test_a_switched_light_is_over_within_a_second(learner: str) -> None:
+def test_a_lamp_that_is_switched_leaves_the_foreground_as_it_was(learner: str) -> None:
     world = World()
     foreground = made(learner, world)
     lamp = 0.35 + 0.4 * world.pixels[:, :, :1] / SIZE[0]
     lamp = lamp * np.array([1.2, 1.0, 0.8])
+    for index, place in enumerate(world.walk(60)):
+        light = lamp if index >= 10 else 1.0
+        frame = Frame(index, index / FPS, world.draw(place, light=light))
+        points = foreground.points(frame, protect=tracked(place))
+        assert not points.flood
+        assert overlap(points, world.inside(place)) > 0.6, index
+
+
+def test_a_light_that_spoils_the_picture_is_over_within_a_second(learner: str) -> None:
+    world = World()
+    foreground = made(learner, world)
+    blinds = 0.4 + 0.4 * (world.pixels[:, :, :1] // 8 % 3)  # sunshine through them
     places = world.walk(60)
     flooded = []
     for index, place in enumerate(places):
-        light = lamp if index >= 10 else 1.0
+        light = blinds if index >= 10 else 1.0
         frame = Frame(index, index / FPS, world.draw(place, light=light))
         points = foreground.points(frame, protect=tracked(place))
         flooded.append(points.flood)
@@ -282,7 +294,8 @@ def test_a_slow_drift_of_light_is_followed(learner: str) -> None:
     places = world.walk(120)
     for index, place in enumerate(places):
         light = 1.0 - 0.3 * index / len(places)
-        points = foreground.points(Frame(index, index / FPS, world.draw(place, light=light)))
+        frame = Frame(index, index / FPS, world.draw(place, light=light))
+        points = foreground.points(frame, protect=tracked(places[max(index - 1, 0)]))
         if index % 20 == 0:
             assert overlap(points, world.inside(place)) > 0.7, index
 

@@ -125,7 +125,7 @@ def test_samples_are_spread_and_do_not_disturb_the_reading(source: Source) -> No
     assert next(frames).index == 0
     numbers = [number_of(image) for image in source.sample(8)]
     assert numbers == [2, 7, 12, 17, 22, 27, 32, 37]
-    assert len(source.sample(1000)) == COUNT
+    assert len(list(source.sample(1000))) == COUNT
     assert next(frames).index == 1
 
 
@@ -318,7 +318,7 @@ def test_a_stream_hands_over_the_newest_frame(address: str) -> None:
     with open_source(address) as opened:
         assert opened.facts.live
         assert "secret" not in opened.facts.spec
-        assert opened.sample(8) == []
+        assert list(opened.sample(8)) == []
         seen = []
         for frame in opened:
             seen.append((frame.index, frame.time, number_of(frame.image)))
@@ -416,7 +416,7 @@ def test_importing_the_sources_loads_no_opencv() -> None:
 def test_real_clips(data: Path, clip: str, frames: int, verdict: Verdict, words: str) -> None:
     with open_source(str(data / clip)) as opened:
         seen = [(frame.index, frame.time) for frame in opened]
-        assert len(opened.sample(12)) == 12
+        assert len(list(opened.sample(12))) == 12
     assert [index for index, _ in seen] == list(range(frames))
     assert np.all(np.diff([moment for _, moment in seen]) > 0)
     assert opened.facts.verdict is verdict

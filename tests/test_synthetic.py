@@ -267,7 +267,7 @@ def test_the_demo_is_a_source() -> None:
             if index == 2:
                 break
         assert source.facts.verdict is Verdict.STOPPED
-        assert len(source.sample(3)) == 3
+        assert len(list(source.sample(3))) == 3
 
 
 # Meetings -----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tracker.config import Config, TrackingOptions
-from tracker.foreground import make_foreground
+from tracker.foreground import make_foreground, samples_wanted
 from tracker.foreground.base import ForegroundModel
 from tracker.interrupts import Interrupts
 from tracker.sinks import Health, open_sinks
@@ -175,8 +175,8 @@ def run(job: Job, *, watch: Watch | None = None) -> Outcome:
                     source = stack.enter_context(open_source(job.spec, job.config.source))
                     foreground = make_foreground(
                         job.config.foreground,
-                        (source.facts.width, source.facts.height),
-                        source.sample(job.config.foreground.samples),
+                        source.facts.size,
+                        source.sample(samples_wanted(job.config.foreground, source.facts.size)),
                         source.facts.live,
                     )
                 sinks = stack.enter_context(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,12 +21,13 @@ from tracker.foreground.survey import (
     Patch,
     background_statistics,
     find_patches,
+    one_light,
     typical_area,
     typical_contrast,
 )
 from tracker.types import Image, Scene
 
-__all__ = ["Footprint", "ForegroundModel", "make_foreground"]
+__all__ = ["Footprint", "ForegroundModel", "make_foreground", "samples_wanted"]
 
 CELLS_PER_OBJECT = 350
 """Cells that a typical object keeps when the processing scale is chosen,"""
@@ -39,6 +40,12 @@ MOST_CELLS = 250_000
 
 FIRST_LOOK = 24
 """Samples that tell the size of objects, for the choice of the scale."""
+
+FINEST_CELLS = 900_000
+"""Cells that the largest picture has."""
+
+SAMPLE_BYTES = 150_000_000
+"""Memory of the sampled frames."""
 
 SHORTEST_SIDE = 160
 """Cells along the shorter side of the picture that the chosen scale keeps at least."""
@@ -53,7 +60,7 @@ SURVEY_SIDE = 288
 def make_foreground(
     options: ForegroundOptions,
     size: tuple[int, int],
-    samples: Sequence[Image],
+    samples: Iterable[Image],
     live: bool,
 ) -> ForegroundModel:
     """Make the foreground model that `options` ask for.
@@ -65,7 +72,8 @@ def make_foreground(
     size
         Width and height of the picture, px.
     samples
-        Frames spread over the source, or none where it cannot be asked beforehand.
+        Frames spread over the source, or none where it cannot be asked beforehand. They are made
+        smaller one by one as they come.
     live
         True where frames cannot be asked for again.
 
@@ -75,21 +83,28 @@ def make_foreground(
         The region cannot be used.
     """
     name = options.model
+    coarse = Grid.scaled(size, options.scale or 1 / max(1, min(size) // SURVEY_SIDE))
+    finest = Grid.scaled(size, options.scale or 1 / _finest(size))
+    kept = []
+    if name in ("auto", "median") and not (name == "auto" and live):
+        kept = [finest.reduce(image) for image in samples]
     if name == "auto":
-        name = "running" if live or not samples else "median"
-    if name == "median" and not samples:
+        name = "median" if kept else "running"
+    if name == "median" and not kept:
         raise ConfigError(
             "foreground.model is 'median' but the source gives no frames beforehand; use 'running'."
         )
-    coarse = Grid.scaled(size, options.scale or 1 / max(1, min(size) // SURVEY_SIDE))
     if name != "median":
         return _unsurveyed(name, options, coarse)
-    few = samples[:: max(1, len(samples) // FIRST_LOOK)]
-    area = typical_area(_survey(np.stack([coarse.shrink(i) for i in few]), coarse, options).patches)
+    used = one_light(kept)
+    few = used[:: max(1, len(used) // FIRST_LOOK)]
+    area = typical_area(
+        _survey(np.stack([coarse.coarsen(i) for i in few]), coarse, options).patches
+    )
     grid = coarse
     if not options.scale and area is not None:
         grid = Grid.scaled(size, 1 / _divisor(area, size))
-    images = np.stack([grid.shrink(image) for image in samples])
+    images = np.stack([grid.coarsen(image) for image in used])
     survey = _survey(images, grid, options)
     occluders = None
     if area is not None:
@@ -116,7 +131,18 @@ def _divisor(area: float, size: tuple[int, int]) -> int:
     affordable = int(np.ceil(np.sqrt(size[0] * size[1] / MOST_CELLS)))
     bearable = int(np.sqrt(area / FEWEST_CELLS_PER_OBJECT))
     coarsest = max(1, min(size) // SHORTEST_SIDE)
-    return min(max(1, wanted, min(affordable, bearable)), coarsest)
+    return min(max(_finest(size), wanted, min(affordable, bearable)), coarsest)
+
+
+def _finest(size: tuple[int, int]) -> int:
+    """Return how many pixels a cell is wide at least, in a picture of `size`."""
+    return max(1, round(float(np.sqrt(size[0] * size[1] / FINEST_CELLS))))
+
+
+def samples_wanted(options: ForegroundOptions, size: tuple[int, int]) -> int:
+    """Return how many sampled frames of a picture of `size`, px, fit into memory."""
+    width, height = Grid.scaled(size, options.scale or 1 / _finest(size)).cells
+    return min(options.samples, max(SAMPLE_BYTES // (3 * width * height), FIRST_LOOK))
 
 
 def _unsurveyed(name: str, options: ForegroundOptions, grid: Grid) -> Detector:

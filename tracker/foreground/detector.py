@@ -14,6 +14,9 @@ from tracker.foreground.palette import color_bins
 from tracker.foreground.shadow import FloatPixels, ShadowTest, is_grey
 from tracker.types import Frame, Image, Points, Scene
 
+SETTLE_SECONDS = 0.3
+"""Time for which a new look of the place is learned after a frame of it."""
+
 BETWEEN = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)), np.uint8)
 """Reach, in cells, of one part of an object to the next: objects have some 350 cells."""
 
@@ -33,8 +36,14 @@ class Background(Protocol):
     def learn(self, image: Image, time: float, foreground: Mask, protected: Mask) -> None:
         """Take what `image` teaches of the background, but nothing where it is `protected`."""
 
+    def unsettled(self) -> bool:
+        """Tell whether the light is another one than the background was learned in."""
+
     def relight(self, image: Image, protected: Mask) -> None:
-        """Follow a light that was switched: `image` is foreground for the most part."""
+        """Bring each neighbourhood into the light of `image`."""
+
+    def relearn(self, image: Image, protected: Mask) -> None:
+        """Take `image`, which is foreground for the most part, for the background."""
 
 
 class Detector:
@@ -72,14 +81,20 @@ class Detector:
         self.shadow = shadow
         self.flood_cells = flood_share * np.count_nonzero(region)
         self.scene = scene
+        self.flooded: float | None = None
 
     def points(self, frame: Frame, protect: Footprint | None = None) -> Points:
         """Return the foreground of `frame`; do not learn where `protect` has an object."""
         image = self.grid.shrink(frame.image)
         changed = self._changed(image)
-        flood = bool(cv2.countNonZero(changed) > self.flood_cells)
-        if flood:
+        if self.background.unsettled():
             self.background.relight(image, self.grid.footprint(protect))
+            changed = self._changed(image)
+        if cv2.countNonZero(changed) > self.flood_cells:
+            self.flooded = frame.time
+        flood = self.flooded is not None and frame.time - self.flooded < SETTLE_SECONDS
+        if flood:
+            self.background.relearn(image, self.grid.footprint(protect))
         elif self.background.due(frame.time):
             self.background.learn(image, frame.time, changed, self.grid.footprint(protect))
         cells = np.flatnonzero(clean(changed, image, self.background, self.shadow) > 0)

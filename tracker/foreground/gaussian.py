@@ -24,6 +24,15 @@ NOISE_FLOOR = 1.5
 EDGE_SHIFT = 0.35
 """Shift of the picture that is put down to noise, cells."""
 
+LIGHT_ERROR = 0.15
+"""Share of a change of light by which one cell may differ from its neighbourhood."""
+
+UNSETTLED = 0.05
+"""Logarithm of the gain, since the background was learned, from which places are lit unevenly."""
+
+RELEARNED = 0.5
+"""Share of the background that a picture becomes which shows little of what was known."""
+
 FIRST_NOISE = 4.0
 """Noise that is assumed before anything was measured, grey levels."""
 
@@ -36,8 +45,14 @@ STILL_SECONDS = 1.0
 GHOST_EDGE = 1.5
 """Ratio of the background's edge to the picture's, along its outline, that tells a ghost."""
 
+EDGELESS = 0.1
+"""Edge of the picture along an outline, relative to the contrast within, that is none: light."""
+
 SMALLEST_GHOST = 12
 """Cells."""
+
+SATURATED = 254
+"""Level from which a channel may have been cut off."""
 
 CONTRAST_FLOOR = 9.0
 """Smallest difference of a channel that makes foreground, grey levels."""
@@ -88,6 +103,8 @@ class GaussianBackground:
         self.learning_seconds = learning_seconds
         self.adaptive_noise = adaptive_noise
         self.frames = 0
+        # Logarithm of the gain since the background was learned, of each cell or of all.
+        self.light: NDArray[np.float32] = np.zeros((), np.float32)
         self.learned: float | None = None
         self.last: Image | None = None
         self.still = np.zeros(mean.shape[:2], np.float32)
@@ -105,6 +122,9 @@ class GaussianBackground:
         if edges:
             self.edges = edge_strength(self.reference)
         self.deviation = cv2.magnitude(self.noise, EDGE_SHIFT * self.edges)
+        if np.any(self.light):
+            level = largest_channel(self.reference).astype(np.float32)
+            self.deviation = cv2.magnitude(self.deviation, LIGHT_ERROR * level * self.light)
         # If the sum of three squares exceeds a limit, the largest exceeds a third of it.
         quick = self.deviation * (self.sensitivity.deviations / np.sqrt(3.0)) - 1.0
         quick = np.clip(quick, self.sensitivity.contrast, 254)
@@ -114,25 +134,30 @@ class GaussianBackground:
         """Return the cells of `image` that differ from the background, in its light."""
         change = gain(image, self.reference)
         if (change != 1.0).any():
-            # mean -> (mean + 1) * change - 1, as one affine map of the channels.
-            affine = np.column_stack([np.diag(change), change - 1.0])
-            self.mean = np.asarray(cv2.transform(self.mean, affine), np.float32)
-            np.clip(self.mean, 0.0, 255.0, out=self.mean)
-            self.refresh(edges=False)
+            self._follow_light(change)
         largest = largest_channel(cv2.absdiff(image, self.reference))
         mask: Mask = np.asarray(cv2.compare(largest, self.quick_limit, cv2.CMP_GT), np.uint8)
         cells = np.flatnonzero(mask > 0)
-        difference = image.reshape(-1, 3)[cells] - self.mean.reshape(-1, 3)[cells]
+        difference = image.reshape(-1, 3)[cells] - self.appearance(cells)[0]
         squared = np.einsum("nc,nc->n", difference, difference)
         limit = (self.sensitivity.deviations * self.deviation.ravel()[cells]) ** 2
         mask.ravel()[cells[squared <= limit]] = 0
         return mask
 
+    def _follow_light(self, change: NDArray[np.float32]) -> None:
+        """Let the light `change` by a factor, shape (3,) or (height, width, 3).
+
+        Beyond 255 too: what the camera cannot show comes back when the light does.
+        """
+        self.mean = (self.mean + 1.0) * change - 1.0
+        self.light = np.add(self.light, np.log(change).mean(axis=-1), dtype=np.float32)
+        self.refresh(edges=False)
+
     def appearance(
         self, cells: NDArray[np.intp]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return colour, shape (n, 3), and noise, shape (n,), of the background at `cells`."""
-        return self.mean.reshape(-1, 3)[cells], self.noise.ravel()[cells]
+        return np.minimum(self.mean.reshape(-1, 3)[cells], 255.0), self.noise.ravel()[cells]
 
     def due(self, time: float) -> bool:
         """Tell whether there is something to learn at `time`, s: a twentieth of the whole is."""
@@ -143,8 +168,8 @@ class GaussianBackground:
 
         Cells that show the background are followed slowly. Foreground that has not changed for
         long becomes background, but not where it is `protected`: a tracked object may stand still
-        as long as it likes. The ghost of something that was there and left becomes background at
-        once: its outline is an edge of the background and not of the picture.
+        as long as it likes. The ghost of something that was there and left, or a patch of light,
+        becomes background at once: its outline is no edge of the picture.
         """
         elapsed = 0.0 if self.learned is None else time - self.learned
         self.learned = time
@@ -152,7 +177,9 @@ class GaussianBackground:
         rate = max(1.0 - float(np.exp(-elapsed / self.learning_seconds)), 1.0 / self.frames)
         if not self.adaptive_noise:
             rate = 1.0 - float(np.exp(-elapsed / self.learning_seconds))
+        saturated = largest_channel(image) >= SATURATED
         background = cv2.bitwise_not(cv2.bitwise_or(foreground, protected))
+        background[saturated] = 0
         if self.adaptive_noise:
             difference = cv2.absdiff(image, self.reference).astype(np.float32)
             variance = self.noise**2
@@ -161,6 +188,7 @@ class GaussianBackground:
             cv2.accumulateWeighted(squared, variance, rate, mask=background)
             self.noise = np.maximum(np.sqrt(variance), NOISE_FLOOR)
         cv2.accumulateWeighted(image, self.mean, rate, mask=background)
+        self.light = np.multiply(self.light, 1.0 - rate, dtype=np.float32)
         if self.last is not None:
             moved = largest_channel(cv2.absdiff(image, self.last)) > self.quick_limit
             self.still = np.where((foreground > 0) & ~moved, self.still + elapsed, 0.0)
@@ -172,7 +200,10 @@ class GaussianBackground:
         self.refresh(edges=self.frames % EDGES_EVERY == 0)
 
     def _ghosts(self, image: Image) -> NDArray[np.bool_]:
-        """Return the cells of still patches whose outline is an edge of the background alone."""
+        """Return the cells of still patches whose outline is no edge of the picture.
+
+        Something left that was in the background, or a lamp lights the place.
+        """
         ghosts = np.zeros(self.still.shape, bool)
         still = (self.still >= STILL_SECONDS).astype(np.uint8)
         if np.count_nonzero(still) < SMALLEST_GHOST:
@@ -188,14 +219,23 @@ class GaussianBackground:
             rim = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, kernel) > 0
             old = edge_strength(self.reference[window])[rim].mean()
             new = edge_strength(image[window])[rim].mean()
-            if old > GHOST_EDGE * new + 1.0:
+            apart = cv2.absdiff(self.reference[window], image[window])
+            contrast = largest_channel(apart)[inside > 0].mean()
+            if old > GHOST_EDGE * new + 1.0 or new < EDGELESS * contrast:
                 ghosts[window] |= inside > 0
         return ghosts
 
+    def unsettled(self) -> bool:
+        """Tell whether the light is another one than the background was learned in."""
+        return bool(np.abs(self.light).mean() > UNSETTLED)
+
     def relight(self, image: Image, protected: Mask) -> None:
-        """Follow a light that was switched: `image` is foreground for the most part."""
-        self.mean = np.minimum(self.mean * local_gain(image, self.mean, protected), 255.0)
-        cv2.accumulateWeighted(image, self.mean, 0.5, mask=cv2.bitwise_not(protected))
+        """Bring each neighbourhood into the light of `image`."""
+        self._follow_light(local_gain(image, self.mean, protected))
+
+    def relearn(self, image: Image, protected: Mask) -> None:
+        """Take `image` for the background, but for what is `protected`."""
+        cv2.accumulateWeighted(image, self.mean, RELEARNED, mask=cv2.bitwise_not(protected))
         self.refresh()
 
 
@@ -247,9 +287,17 @@ class RunningBackground:
         """See `GaussianBackground.learn`."""
         self._started(image).learn(image, time, foreground, protected)
 
+    def unsettled(self) -> bool:
+        """See `GaussianBackground.unsettled`."""
+        return self.model is not None and self.model.unsettled()
+
     def relight(self, image: Image, protected: Mask) -> None:
         """See `GaussianBackground.relight`."""
         self._started(image).relight(image, protected)
+
+    def relearn(self, image: Image, protected: Mask) -> None:
+        """See `GaussianBackground.relearn`."""
+        self._started(image).relearn(image, protected)
 
 
 def edge_strength(image: Image) -> NDArray[np.float32]:

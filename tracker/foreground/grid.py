@@ -53,17 +53,33 @@ class Grid:
         return self.step[0] * self.step[1]
 
     def shrink(self, image: Image) -> Image:
-        """Return `image` on the raster, its pixel noise averaged out; always of three channels."""
+        """Return a picture on the raster, its pixel noise averaged out; always of three channels.
+
+        Raises
+        ------
+        ValueError
+            The picture has another size.
+        """
         height, width = image.shape[:2]
         if (width, height) != self.picture:
             raise ValueError(
                 f"The picture is {width}x{height} px but the foreground model was made for"
                 f" {self.picture[0]}x{self.picture[1]} px; make a new model for it."
             )
+        return self.coarsen(image)
+
+    def coarsen(self, image: Image) -> Image:
+        """Do what `shrink` does to a picture, or to one that was reduced to a finer raster."""
+        if self.cells == self.picture:
+            return np.asarray(cv2.blur(self.reduce(image), (3, 3)), dtype=np.uint8)
+        return self.reduce(image)
+
+    def reduce(self, image: Image) -> Image:
+        """Return `image` on the raster, with such noise as that leaves; of three channels."""
         if image.ndim == 2:
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
-        if self.cells == self.picture:
-            return np.asarray(cv2.blur(image, (3, 3)), dtype=np.uint8)
+        if image.shape[1::-1] == self.cells:
+            return image
         return np.asarray(
             cv2.resize(image, self.cells, interpolation=cv2.INTER_AREA), dtype=np.uint8
         )

@@ -12,36 +12,50 @@ from tracker.types import Image
 LOOKED_AT = 6000
 """Cells that the gain of the whole picture is read from."""
 
-DARKEST = 12.0
+DARKEST = 4.0
 """Background level under which a ratio says nothing, grey levels."""
+
+LIT = 0.2
+"""Share of the cells that must be neither too dark nor too bright."""
+
+BRIGHTEST = 250.0
+"""Level over which the camera may be saturated, so that a ratio says nothing either."""
 
 STEADY = 0.015
 """Relative change of the gain that is not worth following."""
 
+LARGEST_LOCAL = 1.5
+"""Largest logarithm of the ratio of a neighbourhood's gain to the whole picture's."""
+
 COARSE_SIDE = 60
 """Cells along the picture's shorter side on which neighbourhoods are compared."""
 
-NEIGHBOURHOOD = 6
+NEIGHBOURHOOD = 5
 """The picture's shorter side is this many neighbourhoods wide: a lamp lights places unevenly."""
 
 
 def gain(image: Image, reference: Image) -> NDArray[np.float32]:
     """Return the ratio of `image` to `reference` for each channel, shape (3,).
 
-    The median over the picture: objects are the minority. 1 where the light is steady.
+    From the middle half of the cells' ratios, as objects are the minority; sums, because in the
+    dark a ratio of two levels is coarse. 1 where the light is steady.
     """
     stride = max(1, int(np.sqrt(image.shape[0] * image.shape[1] / LOOKED_AT)))
-    # Channels first: every operation runs along the cells.
     new, old = (
-        np.ascontiguousarray(whole[::stride, ::stride].reshape(-1, 3).T, np.float32)
-        for whole in (image, reference)
+        whole[::stride, ::stride].reshape(-1, 3).astype(np.float32) for whole in (image, reference)
     )
-    lit = old.min(axis=0) >= DARKEST
-    if np.count_nonzero(lit) < LOOKED_AT // 20:
+    lit = _tells(new, old)
+    if np.count_nonzero(lit) < LIT * len(lit):
         return np.ones(3, np.float32)
-    ratio = np.median(((new + 1.0) / (old + 1.0))[:, lit], axis=1)
+    new, old = new[lit] + np.float32(1.0), old[lit] + np.float32(1.0)
+    ratio = np.empty(3, np.float32)
+    for channel in range(3):
+        each = new[:, channel] / old[:, channel]
+        low, high = np.quantile(each, (0.25, 0.75))
+        middle = (each >= low) & (each <= high)
+        ratio[channel] = new[middle, channel].sum() / old[middle, channel].sum()
     steady = bool(np.abs(np.log(ratio)).max() < STEADY)
-    return np.ones(3, np.float32) if steady else ratio.astype(np.float32)
+    return np.ones(3, np.float32) if steady else ratio
 
 
 def local_gain(
@@ -49,17 +63,36 @@ def local_gain(
 ) -> NDArray[np.float32]:
     """Return the ratio of `image` to `reference` around each cell, shape (height, width, 3).
 
-    What is `protected` (255) is left out and gets the ratio of its surroundings.
+    The median over the neighbourhood: what stands in it does not count as long as it fills less
+    than half of it. What is `protected` (255), too dark or too bright to tell gets the ratio of
+    its surroundings.
     """
     height, width = image.shape[:2]
     step = max(1, min(height, width) // COARSE_SIDE)
     size = (max(1, width // step), max(1, height // step))
-    use = np.ones((height, width, 1), np.float32)
-    if protected is not None:
-        use[protected > 0] = 1e-3
-    side = 2 * (min(size) // (2 * NEIGHBOURHOOD)) + 1
     new, old = (
-        cv2.blur(cv2.resize(lit, size, interpolation=cv2.INTER_AREA), (side, side))
-        for lit in ((image + np.float32(1.0)) * use, (reference + np.float32(1.0)) * use)
+        np.asarray(cv2.resize(lit, size, interpolation=cv2.INTER_AREA), np.float32)
+        for lit in (image.astype(np.float32), np.minimum(reference, 255.0))
     )
-    return np.asarray(cv2.resize(cv2.divide(new, old), (width, height)), np.float32)
+    use = _tells(new, old)
+    if protected is not None:
+        use &= np.asarray(cv2.resize(protected, size, interpolation=cv2.INTER_NEAREST)) == 0
+    whole = np.log(gain(image, np.asarray(cv2.convertScaleAbs(reference), np.uint8)))
+    ratio = np.log((new + 1.0) / (old + 1.0)) - whole
+    side = 2 * (min(size) // (2 * NEIGHBOURHOOD)) + 1
+    share = cv2.blur(use.astype(np.float32), (side, side))[:, :, None]
+    around = cv2.blur(np.where(use[:, :, None], ratio, 0.0), (side, side)) / (share + 1e-3)
+    ratio = np.where(use[:, :, None], ratio, around)
+    # The median filter takes bytes: the logarithm in steps of little more than a hundredth.
+    levels = np.clip(np.round(ratio * (127.0 / LARGEST_LOCAL)) + 127.0, 0, 254).astype(np.uint8)
+    middle = (np.asarray(cv2.medianBlur(levels, side), np.float32) - 127.0) * (
+        LARGEST_LOCAL / 127.0
+    )
+    field = np.exp(cv2.blur(middle, (side, side)) + whole).astype(np.float32)
+    return np.asarray(cv2.resize(field, (width, height)), np.float32)
+
+
+def _tells(new: NDArray[np.float32], old: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return where a ratio says something, for arrays of shape (..., 3): shape (...)."""
+    brightest = np.maximum(new.max(axis=-1), old.max(axis=-1))
+    return np.asarray((old.min(axis=-1) >= DARKEST) & (brightest < BRIGHTEST))

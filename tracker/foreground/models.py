@@ -54,7 +54,15 @@ class OpenCVBackground:
         """Refuse: there is nothing to learn twice."""
         raise NotImplementedError("OpenCV's models learn from every frame that they see.")
 
-    def relight(self, image: Image, protected: Mask) -> None:
+    def unsettled(self) -> bool:
+        """Say no: these models know nothing of light."""
+        return False
+
+    def relight(self, image: Image, protected: Mask) -> NoReturn:
+        """Refuse: there is no light to follow."""
+        raise NotImplementedError("OpenCV's models know nothing of light.")
+
+    def relearn(self, image: Image, protected: Mask) -> None:
         """Learn `image` quickly; these models cannot spare what is `protected`."""
         del protected
         self.subtractor.apply(image, learningRate=RELEARNED)
@@ -110,6 +118,14 @@ class ThresholdBackground:
         """Refuse: there is nothing to learn."""
         raise NotImplementedError("A threshold learns nothing.")
 
-    def relight(self, image: Image, protected: Mask) -> None:
+    def unsettled(self) -> bool:
+        """Say no: each frame is judged by itself."""
+        return False
+
+    def relight(self, image: Image, protected: Mask) -> NoReturn:
+        """Refuse: there is no light to follow."""
+        raise NotImplementedError("A threshold judges each frame by itself.")
+
+    def relearn(self, image: Image, protected: Mask) -> None:
         """Do nothing: each frame is judged by itself."""
         del image, protected

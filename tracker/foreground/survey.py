@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.foreground.grid import Grid, Mask
-from tracker.foreground.light import gain, local_gain
+from tracker.foreground.light import LOOKED_AT, gain, local_gain
 from tracker.types import Blob, Image
 
 ENOUGH = 48
@@ -21,6 +21,13 @@ NOISE_QUANTILE = 0.4
 
 NOISE_QUANTILE_OF_GAUSSIAN = 0.5244
 """The same quantile of |x| for a standard normal x."""
+
+
+SAME_LIGHT = 0.1
+"""Range of the logarithm of the gain, either way, over which samples count as of one light."""
+
+FEWEST_SAMPLES = 12
+"""Samples of the commonest light that suffice to leave out the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,22 @@ class Statistics:
     noise: NDArray[np.float32]
 
 
+def one_light(images: Sequence[Image]) -> Sequence[Image]:
+    """Return those of `images`, each of shape (height, width, 3), that show the commonest light.
+
+    A lamp that is switched in the middle of a file would otherwise leave a median of both.
+    """
+    stride = max(1, int(np.sqrt(images[0].size / 3 / LOOKED_AT)))
+    small = np.stack([image[::stride, ::stride] for image in images])
+    middle = rank_filter(small, len(small) // 2)
+    gains = np.array([np.log(gain(image, middle)).mean() for image in small])
+    near = np.abs(gains[:, None] - gains) < SAME_LIGHT
+    commonest = near[np.argmax(near.sum(axis=1))]
+    if np.count_nonzero(commonest) < FEWEST_SAMPLES:
+        return images
+    return [image for image, same in zip(images, commonest, strict=True) if same]
+
+
 def background_statistics(images: NDArray[np.uint8]) -> Statistics:
     """Return the per-pixel median and noise of `images`, shape (count, height, width, 3).
 
@@ -48,9 +71,9 @@ def background_statistics(images: NDArray[np.uint8]) -> Statistics:
     count = len(images)
     middle = rank_filter(images, count // 2)
     if any((gain(image, middle) != 1.0).any() for image in images):
-        light = middle.astype(np.float32)
+        lit = middle.astype(np.float32)
         images = np.stack(
-            [np.clip(image / local_gain(image, light), 0, 255).astype(np.uint8) for image in images]
+            [np.clip(image / local_gain(image, lit), 0, 255).astype(np.uint8) for image in images]
         )
         middle = rank_filter(images, count // 2)
     distance = np.stack([cv2.absdiff(image, middle) for image in images]).astype(np.uint8)

@@ -67,6 +67,11 @@ class SourceFacts:
     verdict: Verdict = Verdict.STOPPED
     reason: str = ""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames, px."""
+        return self.width, self.height
+
 
 class Source(Protocol):
     """A stream of frames with one owner; a context manager, iterated once."""
@@ -75,10 +80,10 @@ class Source(Protocol):
     def facts(self) -> SourceFacts:
         """What is known of the source by now."""
 
-    def sample(self, count: int) -> list[Image]:
-        """Return up to `count` frames spread evenly over the whole source.
+    def sample(self, count: int) -> Iterator[Image]:
+        """Yield up to `count` frames spread evenly over the whole source.
 
-        Does not disturb the iteration. A source that cannot seek (live) returns an empty list.
+        Does not disturb the iteration. A source that cannot seek (live) yields none.
         """
 
     def __iter__(self) -> Iterator[Frame]: ...

@@ -98,9 +98,9 @@ class ArraySource:
         """What is known of the source by now."""
         return self._facts
 
-    def sample(self, count: int) -> list[Image]:
-        """Return up to `count` frames spread evenly over the whole source."""
-        return [self._picture(index) for index in spread(len(self._images), count)]
+    def sample(self, count: int) -> Iterator[Image]:
+        """Yield up to `count` frames spread evenly over the whole source."""
+        return map(self._picture, spread(len(self._images), count))
 
     def __iter__(self) -> Iterator[Frame]:
         while self._next < len(self._images):

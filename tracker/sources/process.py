@@ -251,32 +251,30 @@ class ProcessSource:
         """What is known of the source by now."""
         return self._facts
 
-    def sample(self, count: int) -> list[Image]:
-        """Return up to `count` frames spread evenly over the whole source; none of a live one."""
+    def sample(self, count: int) -> Iterator[Image]:
+        """Yield up to `count` frames spread evenly over the whole source; none of a live one."""
         if self._facts.live:
-            return []
-        images: list[Image] = []
-        for plain in (False, True):
-            if self._sample(images, count, plain=plain or bool(self._death)):
-                break
-            images.clear()
-        return images
-
-    def _sample(self, images: list[Image], count: int, *, plain: bool) -> bool:
-        """Append samples to `images`; return False where the decoder died."""
-        request = self._address.request(self._options, samples=count, plain=plain)
-        try:
-            sampler = Decoder(self._address, request)
-        except DecoderDied:
-            return False
-        except SourceError:
-            return True  # nothing decodes where the samples lie; reading on tells what is wrong
-        try:
-            while isinstance(received := sampler.receive(), tuple):
-                images.append(received[1].copy())
-        finally:
-            sampler.close()
-        return received is not None
+            return
+        taken = 0
+        for plain in (bool(self._death), True):
+            request = self._address.request(self._options, samples=count, plain=plain)
+            try:
+                sampler = Decoder(self._address, request)
+            except DecoderDied:
+                continue
+            except SourceError:
+                return  # nothing decodes where the samples lie; reading on tells what is wrong
+            try:
+                place = 0
+                while isinstance(received := sampler.receive(), tuple):
+                    place += 1
+                    if place > taken:  # where a decoder died, the next one goes on
+                        yield received[1].copy()
+                taken = max(taken, place)
+            finally:
+                sampler.close()
+            if received is not None:
+                return
 
     def __iter__(self) -> Iterator[Frame]:
         while self._decoder.close.alive:
