@@ -104,7 +104,7 @@ class GaussianBackground:
         self.adaptive_noise = adaptive_noise
         self.frames = 0
         # Logarithm of the gain since the background was learned, of each cell or of all.
-        self.light: NDArray[np.float32] = np.zeros((), np.float32)
+        self.light: NDArray[np.float32] = np.zeros(1, np.float32)
         self.learned: float | None = None
         self.last: Image | None = None
         self.still = np.zeros(mean.shape[:2], np.float32)
@@ -132,9 +132,7 @@ class GaussianBackground:
 
     def foreground(self, image: Image) -> Mask:
         """Return the cells of `image` that differ from the background, in its light."""
-        change = gain(image, self.reference)
-        if (change != 1.0).any():
-            self._follow_light(change)
+        self._follow_light(gain(image, self.reference))
         largest = largest_channel(cv2.absdiff(image, self.reference))
         mask: Mask = np.asarray(cv2.compare(largest, self.quick_limit, cv2.CMP_GT), np.uint8)
         cells = np.flatnonzero(mask > 0)
@@ -149,6 +147,8 @@ class GaussianBackground:
 
         Beyond 255 too: what the camera cannot show comes back when the light does.
         """
+        if (change == 1.0).all():
+            return
         self.mean = (self.mean + 1.0) * change - 1.0
         self.light = np.add(self.light, np.log(change).mean(axis=-1), dtype=np.float32)
         self.refresh(edges=False)
@@ -188,7 +188,7 @@ class GaussianBackground:
             cv2.accumulateWeighted(squared, variance, rate, mask=background)
             self.noise = np.maximum(np.sqrt(variance), NOISE_FLOOR)
         cv2.accumulateWeighted(image, self.mean, rate, mask=background)
-        self.light = np.multiply(self.light, 1.0 - rate, dtype=np.float32)
+        self.light *= np.float32(1.0 - rate)
         if self.last is not None:
             moved = largest_channel(cv2.absdiff(image, self.last)) > self.quick_limit
             self.still = np.where((foreground > 0) & ~moved, self.still + elapsed, 0.0)
@@ -236,6 +236,7 @@ class GaussianBackground:
     def relearn(self, image: Image, protected: Mask) -> None:
         """Take `image` for the background, but for what is `protected`."""
         cv2.accumulateWeighted(image, self.mean, RELEARNED, mask=cv2.bitwise_not(protected))
+        self.light *= np.float32(1.0 - RELEARNED)
         self.refresh()
 
 

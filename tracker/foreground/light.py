@@ -27,6 +27,9 @@ STEADY = 0.015
 LARGEST_LOCAL = 1.5
 """Largest logarithm of the ratio of a neighbourhood's gain to the whole picture's."""
 
+STEADY_LOCALLY = 0.03
+"""The same for a neighbourhood's."""
+
 COARSE_SIDE = 60
 """Cells along the picture's shorter side on which neighbourhoods are compared."""
 
@@ -63,9 +66,9 @@ def local_gain(
 ) -> NDArray[np.float32]:
     """Return the ratio of `image` to `reference` around each cell, shape (height, width, 3).
 
-    The median over the neighbourhood: what stands in it does not count as long as it fills less
-    than half of it. What is `protected` (255), too dark or too bright to tell gets the ratio of
-    its surroundings.
+    1, of shape (3,), where the light is steady everywhere. The median over the neighbourhood: what
+    stands in it does not count as long as it fills less than half of it. What is `protected`
+    (255), too dark or too bright to tell gets the ratio of its surroundings.
     """
     height, width = image.shape[:2]
     step = max(1, min(height, width) // COARSE_SIDE)
@@ -85,10 +88,11 @@ def local_gain(
     ratio = np.where(use[:, :, None], ratio, around)
     # The median filter takes bytes: the logarithm in steps of little more than a hundredth.
     levels = np.clip(np.round(ratio * (127.0 / LARGEST_LOCAL)) + 127.0, 0, 254).astype(np.uint8)
-    middle = (np.asarray(cv2.medianBlur(levels, side), np.float32) - 127.0) * (
-        LARGEST_LOCAL / 127.0
-    )
-    field = np.exp(cv2.blur(middle, (side, side)) + whole).astype(np.float32)
+    middle = np.asarray(cv2.medianBlur(levels, side), np.float32) - 127.0
+    smooth = cv2.blur(middle * (LARGEST_LOCAL / 127.0), (side, side)) + whole
+    if np.abs(smooth).max() < STEADY_LOCALLY:
+        return np.ones(3, np.float32)
+    field = np.exp(smooth).astype(np.float32)
     return np.asarray(cv2.resize(field, (width, height)), np.float32)
 
 
