@@ -26,7 +26,8 @@ QUESTIONS = 4  # patches in which they are looked for, in one frame
 _INSIDE, _OUTSIDE = 0.85, 0.03  # probability of foreground within and without an object
 _EVIDENCE = 60.0  # effective samples of one object
 _ENOUGH = 2  # counts in a row that explain a patch worse: more would not do better
-_CELLS = 150.0  # that an object is made of where it is counted, at least half as many
+_CELLS = 150.0  # that an object is made of where objects are counted, about
+_MOST_CELLS = 5000.0  # of the box in which objects are counted, about
 _PRICE = 4.0  # nats that one more object must gain
 _ROUNDS = 12
 _STILL = 0.02  # of the spacing: a fit that moves less than this has settled
@@ -116,11 +117,13 @@ def _coarsened(points: Array, spacing: float, area: float) -> tuple[Array, float
     """Return the points on a lattice just fine enough for objects of some area, and its spacing.
 
     A cell of it is there where at least half of it was: the count does not hang on single points.
+    In a box too large for all that are looked for, cells are larger: it holds more than those.
     """
-    factor = round(np.sqrt(area / _CELLS) / spacing)
+    low = points.min(axis=0)
+    box = float(np.prod(points.max(axis=0) - low))
+    factor = round(np.sqrt(max(area / _CELLS, box / _MOST_CELLS)) / spacing)
     if factor < 2:
         return points, spacing
-    low = points.min(axis=0)
     cells = np.rint((points - low) / spacing).astype(np.intp) // factor
     width = int(cells[:, 0].max()) + 1
     filled = np.bincount(cells[:, 1] * width + cells[:, 0])

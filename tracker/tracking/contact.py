@@ -90,18 +90,21 @@ def follow_contacts(
             apart=0,
             reported=reported,
         )
+    unsettled = (objects.missing | objects.contact).tolist()
     for pair, episode in list(episodes.items()):
-        here = np.array([row[name] for name in pair if name in row], dtype=np.intp)
-        busy = pair in open_now or bool((objects.missing | objects.contact)[here].any())
+        here = [row[name] for name in pair if name in row]
+        busy = pair in open_now or any(unsettled[k] for k in here)
         verdict, stage = _Verdict(_log_odds(episode.confusion), 0.0), ContactStage.OPEN
         if len(here) < 2:
             stage = ContactStage.LOST  # which of the two was lost is as open as who is who
         elif not busy and episode.apart + 1 == _PARTED:
-            verdict, stage = _judged(episode, objects, here, color_rate), ContactStage.PARTED
+            both = np.array(here)
+            verdict, stage = _judged(episode, objects, both, color_rate), ContactStage.PARTED
             if verdict.exchanged:
                 objects = _exchanged(objects, *here)
         if stage is ContactStage.OPEN:
-            episodes[pair] = replace(episode, apart=episode.apart + (not busy))
+            if not busy:
+                episodes[pair] = replace(episode, apart=episode.apart + 1)
         else:
             del episodes[pair]
             identity = objects.identity.copy()
