@@ -145,7 +145,10 @@ def as_points(points: object, *, least: int = 1, beside: object = None) -> Array
         raise TypeError(
             "Sparse data was passed, but dense data is required; use X.toarray() to convert it."
         )
-    array = np.asarray(points)
+    try:
+        array = np.asarray(points)
+    except ValueError as error:
+        raise ValueError(f"Input X is no array ({error}); give rows of equal length.") from error
     if np.iscomplexobj(array):
         raise ValueError("Complex data not supported: give real numbers, such as X.real.")
     if array.dtype.kind not in "fiub":
@@ -171,7 +174,9 @@ def as_points(points: object, *, least: int = 1, beside: object = None) -> Array
                 f"Found array with {size} {kind}(s) (shape={array.shape}) while a minimum of "
                 f"{wanted} is required."
             )
-    if not np.isfinite(array.sum(dtype=np.float64)) and not np.isfinite(array).all():
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = array.sum(dtype=np.float64)
+    if not np.isfinite(total) and not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
         bad = "NaN" if np.isnan(array[row, column]) else "infinity"
         raise ValueError(
@@ -183,6 +188,10 @@ def as_points(points: object, *, least: int = 1, beside: object = None) -> Array
 
 def _numbers(array: Array) -> Array:
     """Return an array of other objects as numbers."""
+    if array.dtype.kind not in "OUS":
+        raise ValueError(
+            f"Input X has the type {array.dtype}, which is no number; choose numeric columns."
+        )
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -152,6 +152,10 @@ class Chunks:
         assert result is not None
         return result
 
+    def coarse(self) -> Sample:
+        """Return an even selection of the points."""
+        return Sample(*self.draw(), diagonal=self.diagonal)
+
     def draw(self) -> Chunk:
         """Return an even selection of the points, to find a start from."""
         found, past = [], 0.0

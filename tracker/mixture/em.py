@@ -20,6 +20,8 @@ _ROUNDING = {8: 1e-9, 4: 1e-4}
 # a line, beside its own greatest; by the size of a number.
 _POINT = {8: 1e-26, 4: 1e-13}
 _LINE = {8: 1e-13, 4: 1e-7}
+# The same for one that may be a line: beside its greatest variance the least one is rounding.
+_SINGULAR = 1e-15
 _PATIENCE = 3  # times that each component may collapse, on average
 
 
@@ -180,7 +182,7 @@ def climb(
     bounds: list[float] = []
     converged = stopped = False
     fallen = 0.0
-    mixture, reseeded = _mended(problem, mixture, random)
+    mixture, reseeded = mended(problem, mixture, random)
     for number in range(1, stopping.rounds + 1):
         stats = data.e_step(mixture, problem.clutter.beside(mixture))
         bound = (stats.log_likelihood + family.log_prior(mixture)) / stats.points
@@ -188,7 +190,7 @@ def climb(
         if bound < last:
             fallen = max(fallen, last - bound - _slack(problem, mixture, bound))
         before, mixture = mixture, _kept(m_step(stats, family), mixture, stats)
-        mixture, lost = _mended(problem, mixture, random, reseeded)
+        mixture, lost = mended(problem, mixture, random, reseeded)
         reseeded += lost
         stopped = watch is not None and watch(Iteration(start, number, bound, mixture)) is True
         converged = not lost and (
@@ -223,7 +225,7 @@ def _kept(mixture: Mixture, before: Mixture, stats: Stats) -> Mixture:
     return Mixture(mixture.weights, means, np.where(wide, before.covariances, mixture.covariances))
 
 
-def _mended(
+def mended(
     problem: Problem, mixture: Mixture, random: np.random.Generator, past: int = 0
 ) -> tuple[Mixture, int]:
     """Return the mixture with collapsed components elsewhere, and how many there were.
@@ -246,7 +248,7 @@ def _mended(
 def _collapsed(mixture: Mixture, problem: Problem) -> NDArray[np.bool_]:
     """Return which components have become points, lines or not a number, shape (K,)."""
     scale, size = problem.data.scale, problem.data.dtype.itemsize
-    point, line = (0.0, 0.0) if problem.family.regular else (_POINT[size], _LINE[size])
+    point, line = (0.0, _SINGULAR) if problem.family.regular else (_POINT[size], _LINE[size])
     if mixture.diagonal:
         regular = mixture.covariances > point * scale * scale
         return np.asarray(~regular.all(axis=1))

@@ -17,7 +17,7 @@ from tracker.mixture.data import Chunks, Sample
 from tracker.mixture.em import Climb, Iteration, Watch
 from tracker.mixture.family import ConjugatePrior
 from tracker.mixture.model import FittedMixture
-from tracker.mixture.nouns import Mixture, Stats
+from tracker.mixture.nouns import Mixture
 from tracker.types import Array
 
 
@@ -250,7 +250,8 @@ class GaussianMixture(FittedMixture):
 
         The statistics of the stream move by (t + step_offset) ** −step_decay towards those of batch
         t. The first batch of a model that has not been fitted also finds the start, so it needs at
-        least as many points as components.
+        least as many points as components; a model that has, or that comes from parameters or from
+        JSON, goes on from its mixture.
 
         Parameters
         ----------
@@ -278,11 +279,9 @@ class GaussianMixture(FittedMixture):
                 running, box = None, None if self.noise is None else sample.box()
             else:
                 mixture, box = self._mixture(), getattr(self, "noise_bounds_", None)
-                running = Stats(mixture.weights, mixture.means, mixture.covariances, points=1.0)
+                running = fitting.stated(mixture)
             stream = fitting.Stream(family, running, mixture, box)
-        self._stream = stream.after(
-            sample, moments.points, decay=self.step_decay, offset=self.step_offset
-        )
+        self._stream = stream.after(self, sample)
         climbed = Climb(self._stream.mixture, (self._stream.bound,), converged=False)
         self._keep(climbed, sample.dtype, self._stream.box)
         return self

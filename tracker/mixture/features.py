@@ -27,6 +27,7 @@ _LOWEST_EXPONENT = -60.0  # exp() below it is nothing beside 1, and subnormal nu
 # size of a number.
 _EXPONENTS = {8: (-690.0, np.exp(-620.0)), 4: (-85.0, np.exp(-60.0))}
 _MOST_DIMENSIONS = 10  # above it there are more products than a Cholesky factor costs
+_NOTHING = 1e-300  # stands for a weight of zero, whose logarithm is finite
 _CACHE = 2**28  # bytes of features that are kept from one iteration to the next
 
 # (μ/σ)² in scaled coordinates above which C F loses too many digits, by the size of a number.
@@ -252,9 +253,7 @@ class Kernel:
         k, d = mixture.means.shape
         self.dtype = prepared.dtype
         self.means = (mixture.means - prepared.origin) / prepared.scale
-        with np.errstate(divide="ignore"):  # a weight of zero is a log-weight of −inf
-            constants = np.log(mixture.weights)
-        constants -= prepared.log_unit
+        constants = np.log(np.maximum(mixture.weights, _NOTHING)) - prepared.log_unit
         coefficients = np.empty((k, prepared.rows))
         if mixture.diagonal:
             self.whitening = prepared.scale / np.sqrt(mixture.covariances)
@@ -280,7 +279,7 @@ class Kernel:
         self.which = np.flatnonzero(self.narrow).tolist()
         # Levels are counted from the highest peak, so that exp() seldom needs to look for the
         # largest level of each point first.
-        self.peak = float(constants.max())
+        self.peak = max(float(constants.max()), clutter)
         self.constants = constants - self.peak
         self.clutter = clutter - self.peak
         coefficients[:, 0] = self.constants - 0.5 * depth
@@ -309,9 +308,9 @@ class Kernel:
 
         Returns
         -------
-        e, total, log_likelihood
-            Shapes (K, n), (n,) and (n,): the responsibilities are e / total. They are in the room
-            until it is used again.
+        e, total, logs
+            Shapes (K, n), (n,) and (n,): the responsibilities are e / total, the log-likelihoods
+            logs + peak. They are in the room until it is used again.
         """
         n = features.shape[1]
         lowest, least = _EXPONENTS[self.dtype.itemsize]
@@ -325,7 +324,6 @@ class Kernel:
         if total.min(initial=np.inf) < least:  # so far from all components that densities underflow
             far = np.flatnonzero(total < least)
             e[:, far], total[far], logs[far] = self._share_far(features[:, far])
-        logs += self.peak
         return e, total, logs
 
     def _share_far(self, features: Array) -> tuple[Array, Array, Array]:
@@ -385,7 +383,7 @@ def gather(
         mass,
         mean * prepared.scale + prepared.origin,
         scatter * prepared.squares,
-        log_likelihood,
+        log_likelihood + kernel.peak * prepared.total,
         prepared.total,
     )
 

@@ -21,6 +21,7 @@ from tracker.mixture.em import (
     Stopping,
     Watch,
     climb,
+    mended,
 )
 from tracker.mixture.family import SHAPES, Family, as_prior
 from tracker.mixture.gaussian import m_step
@@ -128,7 +129,7 @@ def fit(
         else:
             _say(model, f"Initialization {number}")
             mixture = start(model, data, problem.family, moments, random)
-        if model.schedule == "coarse" and isinstance(data, Sample):
+        if model.schedule == "coarse":
             rough = replace(problem, data=data.coarse())
             mixture = climb(rough, mixture, random, watch=watch, start=number).mixture
         found = climb(problem, mixture, random, watch=watch, start=number, last=last)
@@ -154,11 +155,18 @@ def family(model: GaussianMixture, moments: Moments) -> Family:
     return Family(
         model.covariance_type,
         float(model.reg_covar),
-        (0.0, np.inf) if model.covariance_bounds is None else model.covariance_bounds,
+        _bounds(model),
         weights,
         model.noise is not None,
         None if prior is None else prior.filled(k, moments.mean, moments.covariance),
     )
+
+
+def _bounds(model: GaussianMixture) -> tuple[float, float]:
+    if model.covariance_bounds is None:
+        return 0.0, np.inf
+    low, high = model.covariance_bounds
+    return float(low), float(high)
 
 
 def start(
@@ -248,24 +256,33 @@ class Stream:
     seen: float = 0.0
     bound: float = -np.inf
 
-    def after(self, sample: Sample, points: float, *, decay: float, offset: float) -> Stream:
+    def after(self, model: GaussianMixture, sample: Sample) -> Stream:
         """Return the fit after one more batch."""
         clutter = NO_CLUTTER if self.box is None else Clutter(-log_volume(*self.box))
-        stats = sample.e_step(self.mixture, clutter.beside(self.mixture)) * (1 / points)
-        seen, batches = self.seen + points, self.batches + 1
-        if self.running is None:
-            running = stats
-        else:
-            step = (batches + offset) ** -decay
+        stats = sample.e_step(self.mixture, clutter.beside(self.mixture))
+        seen, batches = self.seen + stats.points, self.batches + 1
+        stats = stats * (1 / stats.points)
+        running = stats
+        if self.running is not None:
+            step = (batches + model.step_offset) ** -model.step_decay
             running = self.running * (1 - step) + stats * step
+        reseed = model.on_collapse == "reseed"
+        problem = Problem(sample, self.family, Stopping(1, 0.0), clutter, reseed)
+        mixture = m_step(running * seen, self.family)
+        mixture, lost = mended(problem, mixture, as_random(model.random_state))
         return replace(
             self,
-            running=running,
-            mixture=m_step(running * seen, self.family),
+            running=stated(mixture) if lost else running,
+            mixture=mixture,
             batches=batches,
             seen=seen,
             bound=stats.log_likelihood,
         )
+
+
+def stated(mixture: Mixture) -> Stats:
+    """Return the statistics, for one point, of which a mixture is the maximum."""
+    return Stats(mixture.weights, mixture.means, mixture.covariances, points=1.0)
 
 
 def draw(

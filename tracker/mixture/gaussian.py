@@ -106,7 +106,7 @@ class Gaussian:
         kernel, room = Kernel(mixture, prepared, self.clutter), prepared.room(len(mixture))
         for part in parts(len(points)):
             e, total, logs = kernel.share(prepared.features(points[part]), room)
-            yield e / total, logs
+            yield e / total, logs + kernel.peak
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.mixture import fitting, layouts
+from tracker.mixture.chunks import is_chunked, reading
 from tracker.mixture.contract import (
     Estimator,
     NotFittedError,
@@ -87,10 +90,11 @@ class FittedMixture(Estimator):
         That is `bic` and twice the entropy of the assignment (Biernacki, Celeux & Govaert 2000), so
         that it prefers components that are apart.
         """
-        entropy = self._each(X, entropies).astype(np.float64)
-        weights = as_weights(sample_weight, entropy)
-        total = entropy.sum() if weights is None else weights @ entropy
-        return float(self.bic(X, sample_weight) + 2 * total)
+        total = 0.0
+        for points, weights in self._passes(X, sample_weight):
+            entropy = self._each(points, entropies).astype(np.float64)
+            total += float(entropy.sum() if weights is None else weights @ entropy)
+        return self.bic(X, sample_weight) + 2 * total
 
     def n_parameters(self) -> int:
         """Return the number of free parameters."""
@@ -160,8 +164,22 @@ class FittedMixture(Estimator):
 
     def _stats(self, X: Any, sample_weight: Any) -> Stats:
         self._check_fitted()
-        points, weights = self._points(X, sample_weight=sample_weight, reset=False)
-        return e_step(points, self._mixture(), likelihood=self._likelihood(), weights=weights)
+        mixture, likelihood = self._mixture(), self._likelihood()
+        parts = [
+            e_step(points, mixture, likelihood=likelihood, weights=weights)
+            for points, weights in self._passes(X, sample_weight)
+        ]
+        return reduce(add, parts)
+
+    def _passes(self, X: Any, sample_weight: Any) -> Iterator[tuple[Array, Array | None]]:
+        """Yield points and weights: those of an array at once, those of chunks one by one."""
+        if not is_chunked(X):
+            yield self._points(X, sample_weight=sample_weight, reset=False)
+            return
+        with reading(X) as read:
+            for points, weights in read():
+                check_columns(self, points, points)
+                yield points, weights
 
     def _points(
         self,
