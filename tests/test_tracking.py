@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Sequence
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -628,6 +629,26 @@ def test_many_objects_at_once_are_all_found() -> None:
     frames = [union(*(filled(p + i, np.diag([9.0, 9.0])) for p in places)) for i in range(8)]
     snapshots = follow(frames)
     assert [len(s.tracks) for s in snapshots[2::5]] == [64, 100]
+
+
+def test_work_grows_no_faster_than_the_crowd() -> None:
+    disc = filled(np.zeros(2), np.diag([9.0, 9.0]))
+
+    def seconds(side: int) -> float:
+        places = 40 * np.array([divmod(k, side) for k in range(side**2)], dtype=float)
+        tracker, took = Tracker(TrackingOptions(birth_limit=1000)), []
+        for i in range(14):
+            close = places[::3] + np.array([max(20 - 1.5 * i, 9), 0])  # comes to touch another
+            centres = np.concatenate([places, close])
+            frame = union(*(disc + centres[:, None].round()))
+            begin = thread_time()
+            last = tracker.update(frame, time=i / FPS)
+            took.append(thread_time() - begin)
+        assert len(last.tracks) == len(centres)
+        assert sum(track.status == Status.CONTACT for track in last.tracks) == 2 * len(close)
+        return min(took[9:])
+
+    assert seconds(9) < (9 / 3) ** 2 * seconds(3)
 
 
 def test_the_state_does_not_grow_with_the_length_of_the_stream() -> None:

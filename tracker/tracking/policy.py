@@ -33,7 +33,7 @@ _SETTLED = 25.0  # frames of an unusual shape after which an object is as free a
 _ODD = 0.1  # relative change by the size model's limit that tells an unusual shape
 _SETTLE = 0.05  # pull of the typical extent on the frozen one, a frame
 _FILLED = 0.4  # share of its uncovered part that must be foreground for it to count as exposed
-_REFIT = 25  # new patches before the sizes are fitted again
+_REFIT = 25  # new patches before the sizes are fitted again, or as many as there are objects
 _REACH_RATE = 0.05
 _RIM = 2.0  # directions in which the rim of an object in contact is wrong independently
 _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen while it coasted
@@ -342,7 +342,7 @@ def learn(state: State, info: Info) -> State:
     new = Patches(objects.means[usable], objects.extents[usable], objects.mass[usable])
     patches = state.patches.joined(new)
     unlearned = state.unlearned + len(new)
-    if unlearned < _REFIT:
+    if unlearned < max(_REFIT, len(objects)):
         return replace(state, patches=patches, unlearned=unlearned)
     return replace(state, patches=patches, unlearned=0, sizes=fit_sizes(patches))
 

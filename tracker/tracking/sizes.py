@@ -231,6 +231,9 @@ def _line(x: Array, y: Array, weights: Array) -> tuple[float, float]:
     robust = weights.copy()
     slope = intercept = 0.0
     for _ in range(20):
-        slope, intercept = np.polyfit(x, y, 1, w=np.sqrt(robust))
+        share = robust / robust.sum()
+        middle, height = share @ x, share @ y
+        slope = share @ ((x - middle) * (y - height)) / (share @ (x - middle) ** 2)
+        intercept = height - slope * middle
         robust = weights / np.maximum(np.abs(y - intercept - slope * x), 0.02 * y.mean())
     return float(slope), float(intercept)
