@@ -325,3 +325,20 @@ def test_the_readme_has_the_two_commands() -> None:
 
 def test_the_changelog_knows_this_version() -> None:
     assert f"## {tracker.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_equations_point_at_functions_that_exist() -> None:
+    text = (ROOT / "docs" / "em.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(tracker\.[\w.]+)`", text))
+    assert len(named) > 20
+    for name in sorted(named):
+        parts = name.split(".")
+        home = next(
+            ".".join(parts[:end])
+            for end in range(len(parts), 0, -1)
+            if ".".join(parts[:end]) in modules()
+        )
+        found: object = importlib.import_module(home)
+        for part in parts[home.count(".") + 1 :]:
+            found = getattr(found, part)
+        assert callable(found), name

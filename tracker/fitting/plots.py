@@ -118,7 +118,7 @@ def draw_frames(path: Path, views: Sequence[tuple[Sight, Fitted]]) -> None:
 
 
 def draw_selection(path: Path, table: Sequence[Candidate[Any]], criterion: str) -> None:
-    """Draw the criteria against the number of components, the chosen one marked.
+    """Draw each criterion against the number of components, its lowest value in a ring.
 
     Parameters
     ----------
@@ -129,35 +129,19 @@ def draw_selection(path: Path, table: Sequence[Candidate[Any]], criterion: str) 
     criterion
         The one whose lowest value was chosen.
     """
-    figure = _figure(6.4, 4.2)
-    axes = figure.add_subplot()
+    figure = _figure(9.0, 3.2)
     numbers = [candidate.n_components for candidate in table]
-    for name, marker in (("bic", "o"), ("aic", "s"), ("icl", "^")):
+    for place, name in enumerate(("bic", "aic", "icl"), 1):
         values = [float(getattr(candidate, name)) for candidate in table]
-        strong = name == criterion
-        line = axes.plot(
-            numbers,
-            values,
-            marker=marker,
-            label=name.upper() + (" (decides)" if strong else ""),
-            linewidth=2.0 if strong else 1.0,
-            alpha=1.0 if strong else 0.6,
-        )[0]
-        if strong:
-            best = int(np.argmin(values))
-            axes.plot(
-                numbers[best],
-                values[best],
-                "o",
-                markersize=16,
-                markerfacecolor="none",
-                color=line.get_color(),
-            )
-    axes.set_xticks(numbers)
-    axes.set_xlabel("components")
-    axes.set_ylabel("criterion (lower is better)")
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+        axes = figure.add_subplot(1, 3, place)
+        axes.plot(numbers, values, "o-", markersize=4)
+        best = int(np.argmin(values))
+        axes.plot(numbers[best], values[best], "o", markersize=13, markerfacecolor="none")
+        axes.set_title(name.upper() + (", which decides" if name == criterion else ""))
+        axes.set_xticks(numbers)
+        axes.set_xlabel("components")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.supylabel("lower is better", fontsize="medium")
     _save(figure, path)
 
 
@@ -167,13 +151,13 @@ def draw_steps(path: Path, sight: Sight, steps: Sequence[Fitted], scores: Array)
     Parameters
     ----------
     path
-        A folder, which gets 0000.png, 0001.png, ...; or a file whose name ends in .gif.
+        A folder, which gets 0001.png, 0002.png, ...; or a file whose name ends in .gif.
     sight
         The points.
     steps
-        The starting values and what each iteration made of them.
+        What each iteration made of the components.
     scores
-        Shape (iterations,), log-likelihood per point after the start and each iteration.
+        Shape (iterations,), log-likelihood per point after each iteration.
     """
     pictures = (_step(sight, steps, scores, now) for now in range(len(steps)))
     if path.suffix.lower() == ".gif":
@@ -194,7 +178,7 @@ def draw_steps(path: Path, sight: Sight, steps: Sequence[Fitted], scores: Array)
         return
     from matplotlib.image import imsave
 
-    for number, picture in enumerate(pictures):
+    for number, picture in enumerate(pictures, 1):
         with whole_file(path / f"{number:04d}.png") as partial:
             imsave(partial, picture, format="png")
 
@@ -208,9 +192,10 @@ def _step(sight: Sight, steps: Sequence[Fitted], scores: Array, now: int) -> NDA
     parts: Any = figure.subfigures(1, 2, width_ratios=[width, 3.2])
     _draw(parts[0], sight, steps[now])
     axes = parts[1].add_subplot()
-    axes.plot(scores, color="0.8")
-    axes.plot(scores[: now + 1], color="C0")
-    axes.plot(now, scores[now], "o", color="C0")
+    numbers = np.arange(1, len(scores) + 1)
+    axes.plot(numbers, scores, color="0.8")
+    axes.plot(numbers[: now + 1], scores[: now + 1], color="C0")
+    axes.plot(numbers[now], scores[now], "o", color="C0")
     axes.set_xlabel("iteration")
     axes.set_title("log-likelihood per point", fontsize="medium")
     axes.spines[["top", "right"]].set_visible(False)
@@ -351,6 +336,11 @@ def _draw_plane(axes: Axes, sight: Sight, fitted: Fitted) -> None:
         axes.set_xlabel(_label(sight.names[0]))
         axes.set_ylabel(_label(sight.names[1]))
         axes.spines[["top", "right"]].set_visible(False)
+        # The points alone choose the view, so that it stays while ellipses change.
+        low, high = sight.points.min(axis=0).astype(float), sight.points.max(axis=0).astype(float)
+        margin = 0.08 * (high - low)
+        axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
+        axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
     for mean, covariance, colour in zip(mixture.means, mixture.covariances, colours, strict=True):
         variances, axes_of = np.linalg.eigh(covariance)
         angle = float(np.degrees(np.arctan2(axes_of[1, 1], axes_of[0, 1])))
