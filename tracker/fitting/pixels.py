@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from tracker.config import Config
 from tracker.errors import SourceError
 from tracker.fitting.options import Frames
-from tracker.foreground import make_foreground
+from tracker.foreground import make_foreground, samples_wanted
 from tracker.foreground.grid import Grid
 from tracker.sources import Source, SourceFacts
 from tracker.types import Array, Image
@@ -80,14 +80,16 @@ class Footage:
         options = config.foreground
         if not options.scale:
             options = replace(options, scale=1.0)  # every pixel, at whole coordinates
-        size = source.facts.width, source.facts.height
-        samples = source.sample(options.samples)
+        size = source.facts.size
+        count = samples_wanted(options, size)
+        kept: list[Image] = []
+        samples = _keeping(source.sample(count), max(1, count // _MEDIAN_OF), kept)
         self._source = source
         self._frames = frames
         self._foreground = make_foreground(options, size, samples, source.facts.live)
         self.grid = Grid.scaled(size, options.scale)
         """The raster of the foreground model."""
-        self.picture = _median(samples) if samples else None
+        self.picture = _median(kept) if kept else None
         """The place without what moves, BGR; the first frame where nothing better is known."""
         self.counted = 0
         """Frames taken by now, but for"""
@@ -134,9 +136,17 @@ class Footage:
         )
 
 
-def _median(samples: Sequence[Image]) -> Image:
-    """Return the median picture of some of the samples."""
-    few = np.stack(samples[:: max(1, len(samples) // _MEDIAN_OF)])
-    middle = len(few) // 2
-    few.partition(middle, axis=0)  # in place, and without the halves that np.median would make
-    return np.asarray(few[middle], np.uint8)
+def _keeping(samples: Iterable[Image], every: int, kept: list[Image]) -> Iterator[Image]:
+    """Pass the samples on, and keep each `every`-th of them."""
+    for number, image in enumerate(samples):
+        if number % every == 0:
+            kept.append(image.copy())
+        yield image
+
+
+def _median(images: Sequence[Image]) -> Image:
+    """Return the median picture."""
+    stack = np.stack(images)
+    middle = len(stack) // 2
+    stack.partition(middle, axis=0)  # in place, and without the halves that np.median would make
+    return np.asarray(stack[middle], np.uint8)
