@@ -26,7 +26,7 @@ _LOWEST_EXPONENT = -60.0  # exp() below it is nothing beside 1, and subnormal nu
 # Least exponent of a normal number, and least sum of densities beside which it is nothing, by the
 # size of a number.
 _EXPONENTS = {8: (-690.0, np.exp(-620.0)), 4: (-85.0, np.exp(-60.0))}
-_MOST_DIMENSIONS = 10  # above it there are more products than a Cholesky factor costs
+_MOST_DIMENSIONS = 32  # above it the products need more memory than they save time
 _NOTHING = 1e-300  # stands for a weight of zero, whose logarithm is finite
 _CACHE = 2**28  # bytes of features that are kept from one iteration to the next
 
