@@ -146,8 +146,13 @@ def test_chunks_equal_the_whole(dtype: type) -> None:
 def test_chunks_find_a_start_of_their_own() -> None:
     x = clusters(6, count=3000)
     whole = GaussianMixture(3, random_state=0, n_init=3, tol=1e-9).fit(x)
-    chunked = GaussianMixture(3, random_state=0, n_init=3, tol=1e-9).fit(np.array_split(x, 7))
-    assert_same_mixture(whole, chunked, 1e-3)
+    cuts = np.array_split(x, 7)
+    for schedule in ("exact", "coarse"):
+        model = GaussianMixture(3, random_state=0, n_init=3, tol=1e-9, schedule=schedule)
+        assert_same_mixture(model.fit(cuts), whole, 1e-3)
+    for criterion in ("score", "bic", "aic", "icl"):
+        expected = getattr(whole, criterion)(x)
+        assert getattr(whole, criterion)(iter(cuts)) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +210,7 @@ def test_columns_of_data_frames_are_remembered() -> None:
     model = GaussianMixture(3, random_state=0).fit(Frame(x, ["east", "north"]))
     assert model.feature_names_in_.tolist() == ["east", "north"]
     model.predict(Frame(x, ["east", "north"]))
+    model.icl(Frame(x, ["east", "north"]))
     with pytest.raises(ValueError, match="east, north, in this order; got north, east"):
         model.predict(Frame(x, ["north", "east"]))
     with pytest.warns(UserWarning, match="does not have valid feature names"):
@@ -455,7 +461,7 @@ def test_what_is_no_model_is_refused(text: str) -> None:
 
 
 def test_a_model_may_be_stated_rather_than_fitted() -> None:
-    model = GaussianMixture.from_parameters([0.0, 4.0], [[[1.0]], [[4.0]]], [0.3, 0.7])
+    model = GaussianMixture.from_parameters([0.0, 4.0], [1.0, 4.0], [0.3, 0.7])
     grid = np.linspace(-20, 40, 60_001)
     assert np.trapezoid(np.exp(model.score_samples(grid)), grid) == pytest.approx(1, abs=1e-9)
     assert model.predict([0.0, 9.0]).tolist() == [0, 1]
@@ -463,6 +469,21 @@ def test_a_model_may_be_stated_rather_than_fitted() -> None:
         GaussianMixture.from_parameters([0.0, 4.0], [[[1.0]], [[4.0]]], [0.3, 0.3])
     with pytest.raises(ValueError, match="positive-definite"):
         GaussianMixture.from_parameters([0.0, 4.0], [[[1.0]], [[-4.0]]])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fitted_model_may_be_stated_again(kind: str) -> None:
+    x = clusters(27)
+    model = GaussianMixture(3, covariance_type=kind, noise=0.1, random_state=0).fit(x)
+    again = GaussianMixture.from_parameters(
+        model.means_,
+        model.covariances_,
+        model.weights_ / model.weights_.sum(),
+        covariance_type=kind,
+        noise=model.noise_weight_,
+        noise_bounds=model.noise_bounds_,
+    )
+    np.testing.assert_allclose(again.score_samples(x), model.score_samples(x), rtol=1e-12)
 
 
 def test_a_selection_finds_the_number_of_components() -> None:
@@ -477,6 +498,8 @@ def test_a_selection_finds_the_number_of_components() -> None:
         assert row.bic == pytest.approx(row.model.bic(x))
         assert row.aic == pytest.approx(2 * row.n_parameters - 2 * row.log_likelihood)
         assert row.icl >= row.bic - 1e-6
+    chunked, _ = GaussianMixture.select(iter(np.array_split(x, 3)), range(2, 5), random_state=0)
+    assert chunked.n_components == 3
     with pytest.raises(ValueError, match="use bic, aic or icl"):
         GaussianMixture.select(x, criterion="dic")
 

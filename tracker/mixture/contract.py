@@ -117,7 +117,7 @@ def _same(value: object, default: object) -> bool:
 
 def names_of(points: object) -> Array | None:
     """Return the names of the columns of a data frame, or None if they are not all text."""
-    names = getattr(points, "columns", getattr(points, "column_names", None))
+    names = getattr(points, "column_names", getattr(points, "columns", None))
     if names is None or callable(names):
         return None
     names = list(names)

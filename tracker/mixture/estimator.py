@@ -78,7 +78,9 @@ class GaussianMixture(FittedMixture):
     weights_, means_, covariances_, precisions_, precisions_cholesky_
         The mixture, laid out as scikit-learn does.
     converged_, n_iter_, lower_bound_, lower_bounds_
-        How EM went: with a prior the bounds are mean log-posteriors.
+        How EM went, from its best start, after a coarse phase: the bound of each round is the mean
+        log-likelihood of a point, with a prior the mean log-posterior. It never falls, except where
+        a collapsed component is put elsewhere.
     n_features_in_, feature_names_in_
         Columns of the data; names only for data frames.
     noise_weight_, noise_bounds_
@@ -164,7 +166,8 @@ class GaussianMixture(FittedMixture):
         means
             Shape (K, d), or (K,) for one dimension.
         covariances
-            Laid out for the `covariance_type`, which is `full` if it is not among the parameters.
+            Laid out for the `covariance_type`, which is `full` if it is not among the parameters;
+            in one dimension K variances will do.
         weights
             Shape (K,); uniform if None.
         parameters
@@ -300,8 +303,8 @@ class GaussianMixture(FittedMixture):
         best = result.best
         if best.fallen > 0:
             warnings.warn(
-                f"The log-likelihood fell by {best.fallen:.3g} a point, which rounding alone "
-                "explains: use float64, or scale the input data.",
+                f"The log-likelihood fell by {best.fallen:.3g} a point, more than rounding and "
+                "reg_covar explain; use float64, scale the input data, or bound the covariances.",
                 kin(ConvergenceWarning),
                 stacklevel=3,
             )

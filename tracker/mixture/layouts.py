@@ -89,7 +89,7 @@ def checked_weights(weights: object, components: int, *, most: float = 1.0) -> A
     if (array < 0).any() or (array > 1).any() or not np.isfinite(array).all():
         raise ValueError(
             "The parameter 'weights' should be in the range [0, 1], but got "
-            f"max value {array.min():.5f}, min value {array.max():.5f}"
+            f"max value {array.min():.5f}, min value {array.max():.5f}: {array.tolist()}"
         )
     if abs(array.sum() - 1) > 1e-6:
         raise ValueError(
@@ -116,7 +116,10 @@ def checked_precisions(
 ) -> Array:
     """Return precisions or covariances that the user gave, or say what is wrong with them."""
     array = np.array(precisions, dtype=np.float64)
-    _check_shape(array, shape_of(kind, components, dimensions), f"{kind} {name}")
+    shape = shape_of(kind, components, dimensions)
+    if dimensions == 1 and array.size == np.prod(shape):
+        array = array.reshape(shape)  # in one dimension, variances need no brackets
+    _check_shape(array, shape, f"{kind} {name}")
     if kind in ("diag", "spherical"):
         if not (array > 0).all():
             raise ValueError(f"'{kind} {name}' should be positive")

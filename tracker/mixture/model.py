@@ -71,6 +71,9 @@ class FittedMixture(Estimator):
 
     def score(self, X: Any, y: None = None, sample_weight: Any = None) -> float:
         """Return the mean log-likelihood of a point."""
+        if is_chunked(X):
+            stats = self._stats(X, sample_weight)
+            return stats.log_likelihood / stats.points
         logs = self.score_samples(X)
         weights = as_weights(sample_weight, logs)
         return float(logs.mean() if weights is None else weights @ logs / weights.sum())
@@ -90,11 +93,13 @@ class FittedMixture(Estimator):
         That is `bic` and twice the entropy of the assignment (Biernacki, Celeux & Govaert 2000), so
         that it prefers components that are apart.
         """
-        total = 0.0
+        self._check_fitted()
+        sums = np.zeros(3)
         for points, weights in self._passes(X, sample_weight):
-            entropy = self._each(points, entropies).astype(np.float64)
-            total += float(entropy.sum() if weights is None else weights @ entropy)
-        return self.bic(X, sample_weight) + 2 * total
+            terms = self._evaluated(points, lambda r, logs: completed(r, logs).T)
+            sums += (np.ones(len(points)) if weights is None else weights) @ terms
+        log_likelihood, entropy, count = sums
+        return float(-2 * log_likelihood + self.n_parameters() * np.log(count) + 2 * entropy)
 
     def n_parameters(self) -> int:
         """Return the number of free parameters."""
@@ -159,6 +164,10 @@ class FittedMixture(Estimator):
         """Return what a function makes of responsibilities and log-densities, for all points."""
         self._check_fitted()
         points, _ = self._points(X, reset=False)
+        return self._evaluated(points, function)
+
+    def _evaluated(self, points: Array, function: Callable[[Array, Array], Any]) -> Any:
+        """Return the same for points that have been checked."""
         posteriors = self._likelihood().posteriors(points, self._mixture())
         return np.concatenate([function(r, logs) for r, logs in posteriors])
 
@@ -204,9 +213,9 @@ def labels(r: Array, _: Array) -> NDArray[np.intp]:
     return np.where(rest > r.max(axis=0), -1, best)
 
 
-def entropies(r: Array, _: Array) -> Array:
-    """Return the entropy of each point's assignment, shape (n,)."""
+def completed(r: Array, logs: Array) -> Array:
+    """Return log-likelihood, entropy of the assignment, and 1 for each point, shape (3, n)."""
     rest = np.maximum(1 - r.sum(axis=0), 0)
-    entropy: Array = -(r * np.log(np.maximum(r, 1e-30))).sum(axis=0)
+    entropy = -(r * np.log(np.maximum(r, 1e-30))).sum(axis=0)
     entropy -= rest * np.log(np.maximum(rest, 1e-30))
-    return entropy
+    return np.array([logs, entropy, np.ones(len(logs))], dtype=np.float64)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from tracker.mixture.chunks import is_chunked, reading
 
 if TYPE_CHECKING:
     from tracker.mixture.estimator import GaussianMixture
@@ -68,14 +71,16 @@ def select(
         raise ValueError(f"The criterion {criterion!r} is not known; use bic, aic or icl.")
     types = parameters.pop("covariance_type", "full")
     types = [types] if isinstance(types, str) else list(types)
-    table = [
-        judge(model.fit(X, sample_weight=sample_weight), X, sample_weight)
-        for model in (
-            kind(k, covariance_type=covariance_type, **parameters)
-            for covariance_type in types
-            for k in n_components
-        )
+    models = [
+        kind(k, covariance_type=covariance_type, **parameters)
+        for k in n_components
+        for covariance_type in types
     ]
+    with reading(X) if is_chunked(X) else nullcontext(X) as points:
+        table = [
+            judge(model.fit(points, sample_weight=sample_weight), points, sample_weight)
+            for model in models
+        ]
     if not table:
         raise ValueError("There is no number of components to try; give such as range(1, 10).")
     best = min(table, key=lambda candidate: float(getattr(candidate, criterion)))
