@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 from peers import ARENA, TRACKERS, UPRIGHT, Cleaning, boxes, identities
 from table import Table
+from variations import ABLATION, Variation, sweep
 
 from tracker import Job, Tracker, load_config, open_source, run
 from tracker.evaluation import (
@@ -203,6 +205,35 @@ def meetings(bench: Bench) -> Iterator[Table]:
     )
 
 
+def varied(bench: Bench, title: str, variations: Iterable[Variation]) -> Table:
+    """Measure the tracker as it comes and with one thing changed, on all clips with full truth."""
+    clips: list[tuple[str, Callable[[Variation], Scores]]] = []
+
+    def clip(name: str, spec: Path, truth: Path, score: _Score, *settings: str) -> None:
+        rows = read_truth(truth)
+
+        def measured(variation: Variation) -> Scores:
+            with variation.applied():
+                return score(rows, bench.track(spec, *settings, *variation.settings))
+
+        clips.append((name, measured))
+
+    if bench.data != Path():
+        pets, tud = bench.data / "pets09_s2l1", bench.data / "tud_campus"
+        clip("PETS09", pets / "vtest.avi", pets / "gt.txt", score_boxes)
+        clip("TUD-Campus", tud / "img1", tud / "gt" / "gt.txt", score_boxes, "source.fps=25")
+    folder = Path(__file__).parent.parent / "videos"
+    clip("demo, points", folder / "demo.mp4", folder / "demo_truth.csv", score_points)
+    lines = []
+    for variation in variations:
+        scores = [measured(variation) for _, measured in clips]
+        lines.append(
+            (variation.name, *(f"{s.hota:.1f} / {s.mota:.1f} / {s.idf1:.1f}" for s in scores))
+        )
+        print(*lines[-1], sep="  ", file=sys.stderr, flush=True)
+    return Table(f"{title}; HOTA / MOTA / IDF1", ("", *(name for name, _ in clips)), lines)
+
+
 CLIPS: dict[str, Callable[[Bench], Iterator[Table]]] = {
     "pets": pets,
     "tud": tud,
@@ -212,6 +243,9 @@ CLIPS: dict[str, Callable[[Bench], Iterator[Table]]] = {
     "meetings": meetings,
 }
 OWN = {"demo", "meetings"}
+
+
+_Score = Callable[[Trajectories, Trajectories], Scores]
 
 
 def _scored(
@@ -272,18 +306,27 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of the clips that are not ours")
     parser.add_argument("--clips", default=",".join(CLIPS), help="which of them, with commas")
     parser.add_argument("--peers", action="store_true", help="run the peers, too")
+    parser.add_argument("--ablation", action="store_true", help="take out each ingredient instead")
+    parser.add_argument("--sweep", action="store_true", help="move ten settings by 30 %% instead")
     parser.add_argument("--markdown", action="store_true", help="print tables for the README")
     parser.add_argument("--seed", type=int, help="seed of the meetings; default: a fresh one")
     arguments = parser.parse_args()
     unknown = set(arguments.clips.split(",")) - set(CLIPS)
     if unknown:
         parser.error(f"--clips has no {', '.join(sorted(unknown))}; choose from {', '.join(CLIPS)}")
-    if arguments.data is None and set(arguments.clips.split(",")) - OWN:
+    varying = arguments.ablation or arguments.sweep
+    if arguments.data is None and not varying and set(arguments.clips.split(",")) - OWN:
         parser.error(
             f"--data names no folder of clips; give it, or --clips {','.join(sorted(OWN))}"
         )
     seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
     bench = Bench(arguments.data or Path(), arguments.peers, seed)
+    if arguments.ablation:
+        varied(bench, "Taken out", ABLATION).print(markdown=arguments.markdown)
+    if arguments.sweep:
+        varied(bench, "Changed", sweep()).print(markdown=arguments.markdown)
+    if varying:
+        return
     for name in arguments.clips.split(","):
         for table in CLIPS[name](bench):
             table.print(markdown=arguments.markdown)

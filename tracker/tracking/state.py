@@ -222,7 +222,7 @@ class Jitter:
     """
 
     variance: float = 0.002
-    count: float = 0.5
+    count: float = 0.25
 
     def learned(self, trail: Array, extents: Array) -> Jitter:
         """Return what is known after one more frame.
