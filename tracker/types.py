@@ -113,7 +113,9 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Where the tracked objects are: ellipses that a background model must not learn from.
+    """What the tracker tells the foreground: where its objects are, and of what kind.
+
+    A background model must not learn from these ellipses.
 
     Parameters
     ----------
@@ -121,10 +123,14 @@ class Footprint:
         Shape (k, 2), px.
     covariances
         Shape (k, 2, 2), px².
+    flat
+        True where the objects head anywhere, as animals seen from above; then a thin part is a
+        tail or a leg and says little of where the body is. What stands upright stands on it.
     """
 
     means: Array
     covariances: Array
+    flat: bool = False
 
 
 COLOR_BINS = 64

@@ -21,6 +21,13 @@ BETWEEN = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)), np.ui
 """Reach, in cells, of one part of an object to the next: objects have some 350 cells."""
 
 
+THIN = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)), np.uint8)
+"""What does not fit into a thin part of an object, cells."""
+
+LIMB = 0.1
+"""Weight of the cells of a thin part."""
+
+
 class Background(Protocol):
     """What differs between the models: what the empty scene looks like."""
 
@@ -97,10 +104,14 @@ class Detector:
             self.background.relearn(image, self.grid.footprint(protect))
         elif self.background.due(frame.time):
             self.background.learn(image, frame.time, changed, self.grid.footprint(protect))
-        cells = np.flatnonzero(clean(changed, image, self.background, self.shadow) > 0)
+        mask = clean(changed, image, self.background, self.shadow)
+        cells = np.flatnonzero(mask > 0)
+        weights = np.full(len(cells), self.grid.cell_area)
+        if protect is not None and protect.flat:
+            weights[limbs(mask).ravel()[cells]] *= LIMB
         return Points(
             self.grid.coordinates(cells),
-            weights=np.full(len(cells), self.grid.cell_area),
+            weights=weights,
             colors=color_bins(image.reshape(-1, 3)[cells]),
             spacing=float(np.sqrt(self.grid.cell_area)),
             flood=flood,
@@ -109,6 +120,19 @@ class Detector:
     def _changed(self, image: Image) -> Mask:
         changed = self.background.foreground(image)
         return np.asarray(cv2.bitwise_and(changed, self.region), np.uint8)
+
+
+def limbs(mask: Mask) -> NDArray[np.bool_]:
+    """Return the cells of thin parts that hang on a body: tails, legs, antennae.
+
+    They say little of where the body is. A patch that is thin all over is a body itself.
+    """
+    body = cv2.morphologyEx(mask, cv2.MORPH_OPEN, THIN)
+    thin = cv2.subtract(mask, body) > 0
+    count, labels = cv2.connectedComponents(mask, connectivity=8)
+    bodied = np.zeros(count, bool)
+    bodied[labels[body > 0]] = True
+    return np.asarray(thin & bodied[labels])
 
 
 def clean(changed: Mask, image: Image, background: Background, shadow: ShadowTest | None) -> Mask:

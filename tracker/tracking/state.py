@@ -302,7 +302,8 @@ class State:
     @property
     def footprint(self) -> Footprint:
         """Where the objects are; background models must not learn there."""
-        return Footprint(self.objects.means, self.objects.extents)
+        flat = self.sizes is not None and not self.sizes.upright
+        return Footprint(self.objects.means, self.objects.extents, flat)
 
     def with_objects(self, objects: Objects) -> State:
         """Return the state with other objects."""
