@@ -47,6 +47,32 @@ def test_fish_of_a_known_number(data: Path, tmp_path: Path) -> None:
     assert len(np.unique(tracks.ids)) == 8
 
 
+@pytest.mark.clips
+def test_mouse_lies_between_what_other_tools_say(data: Path, tmp_path: Path) -> None:
+    folder = data / "tracktor_mouse"
+    run(folder / "mouse_video.mp4", "--max-frames", 1500, "--out", tmp_path)
+    tracks = read_rows(tmp_path / "tracks.csv")
+    ids, counts = np.unique(tracks.ids, return_counts=True)
+    mouse = tracks.select(tracks.ids == ids[counts.argmax()])
+    assert len(mouse.frames) > 1480
+    rows = np.genfromtxt(folder / "mouse_video_tracked.csv", delimiter=",", skip_header=1)
+    frames, peer = rows[:, 1].astype(int) - 1, rows[:, 2:4]
+    _, mine, theirs = np.intersect1d(mouse.frames, frames, return_indices=True)
+    apart = np.linalg.norm(mouse.points[mine] - peer[theirs], axis=1)
+    assert np.median(apart) < 2.9  # as far as the tools are from one another
+
+
+@pytest.mark.clips
+def test_objects_are_kept_while_the_light_goes(data: Path, tmp_path: Path) -> None:
+    """A lamp goes out between frames 165 and 260, while parts of the scene have begun to move."""
+    run(data / "robustness" / "lights_change.mp4", "--out", tmp_path)
+    tracks = read_rows(tmp_path / "tracks.csv")
+    before, after = (set(tracks.ids[tracks.frames == frame]) for frame in (185, 300))
+    assert len(before & after) >= 5
+    assert len(after - before) <= len(before & after)
+    assert len(np.unique(tracks.ids)) < 60
+
+
 def test_demo_clip(tmp_path: Path) -> None:
     run(ROOT / "videos" / "demo.mp4", "--out", tmp_path)
     truth = read_rows(ROOT / "videos" / "demo_truth.csv")

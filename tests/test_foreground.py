@@ -261,6 +261,28 @@ def test_a_lamp_that_is_switched_leaves_the_foreground_as_it_was(learner: str) -
         assert overlap(points, world.inside(place)) > 0.6, index
 
 
+def test_what_the_camera_could_not_show_comes_back(learner: str) -> None:
+    """Light so bright that the picture saturates must not be forgotten what lies behind."""
+    world = World()
+    foreground = made(learner, world)
+    for index in range(40):
+        light = 1.6 if 5 <= index < 15 else 1.0
+        points = foreground.points(Frame(index, index / FPS, world.draw(light=light)))
+        assert index < 20 or len(points) < 20, index
+
+
+def test_samples_of_two_lights_make_a_background_of_one() -> None:
+    world = World()
+    dim = 0.15 * np.array([0.6, 1.0, 1.2])
+    samples = [
+        world.draw(place, light=dim if index >= 40 else 1.0)
+        for index, place in enumerate(world.walk(70))
+    ]
+    foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
+    points = foreground.points(Frame(0, 0.0, world.draw((100, 60))))
+    assert overlap(points, world.inside((100, 60))) > 0.75
+
+
 def test_a_light_that_spoils_the_picture_is_over_within_a_second(learner: str) -> None:
     world = World()
     foreground = made(learner, world)
@@ -298,6 +320,29 @@ def test_a_slow_drift_of_light_is_followed(learner: str) -> None:
         points = foreground.points(frame, protect=tracked(places[max(index - 1, 0)]))
         if index % 20 == 0:
             assert overlap(points, world.inside(place)) > 0.7, index
+
+
+# --- thin parts -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_the_tail_of_an_animal_says_little_of_its_body(flat: bool) -> None:
+    world = World()
+    foreground = made("median", world)
+    picture = np.array(world.draw((60.0, 60.0)))
+    picture[60:62, 70:100] = BLUE
+    seen = Footprint(np.zeros((0, 2)), np.zeros((0, 2, 2)), flat=flat)
+    points = foreground.points(Frame(0, 0.0, picture), protect=seen)
+    weights = points.weights
+    assert weights is not None
+    across = np.average(points.coordinates[:, 0], weights=weights)
+    assert (abs(across - 60) < 2) == flat
+    thread = np.array(world.draw())
+    thread[20:22, 20:60] = BLUE  # what is thin all over is a body itself
+    points = foreground.points(Frame(1, 1 / FPS, thread), protect=seen)
+    assert len(points) > 60
+    assert points.weights is not None
+    assert (points.weights == 1).all()
 
 
 # --- learning ------------------------------------------------------------------------------------
