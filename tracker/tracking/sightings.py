@@ -23,6 +23,7 @@ from tracker.types import COLOR_BINS, Array
 
 _EXCESS = 1.6  # foreground beyond this multiple of an object's area wants another explanation
 _EXPLAINED = 1.35  # reach, in radii, within which an object explains a point
+_SETTLED = 0.02  # of the spacing: a fit that moves less in a round is done
 _SLACK = 0.3  # radii by which an object may move before its surroundings are looked up again
 _VEILED = 0.05  # share of an object behind fixed things from which they are taken into account
 _ANEW = 0.2  # relative change of a patch after which its object is asked about again
@@ -109,7 +110,7 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
         exposed[fitted] = fit.exposed
         open_area[fitted] *= fit.open_share
         unexplained[fit.explained] = False
-        log_likelihood, iterations = fit.stats.log_likelihood, options.rounds
+        log_likelihood, iterations = fit.stats.log_likelihood, fit.rounds
         doubtful = _doubts(prior, exposed, groups, blobs)
     return Sightings(
         mass=mass,
@@ -177,6 +178,7 @@ class _Fit:
     stats: Stats
     exposed: Array
     open_share: Array
+    rounds: int
     explained: Indices
 
 
@@ -235,8 +237,11 @@ def _fit(
 
     near, points = surroundings(mixture)
     stats = near.e_step(mixture.means)
-    for _ in range(options.rounds):
-        mixture = m_step(stats, prior)
+    taken = 0
+    for taken in range(1, options.rounds + 1):
+        before, mixture = mixture, m_step(stats, prior)
+        if np.abs(mixture.means - before.means).max() < _SETTLED * blobs.spacing:
+            break
         if near.moved(mixture.means) > 2 * _SLACK:
             near, points = surroundings(mixture)
         stats = near.e_step(mixture.means)
@@ -245,6 +250,7 @@ def _fit(
         stats,
         near.exposed(mixture.means),
         _open_share(mixture, group),
+        taken,
         points[covered[covered < len(points)]],
     )
 
