@@ -237,8 +237,9 @@ def _fit(
 
     near, points = surroundings(mixture)
     stats = near.e_step(mixture.means)
-    taken = 0
-    for taken in range(1, options.rounds + 1):
+    rounds = 0
+    while rounds < options.rounds:
+        rounds += 1
         before, mixture = mixture, m_step(stats, prior)
         if np.abs(mixture.means - before.means).max() < _SETTLED * blobs.spacing:
             break
@@ -250,7 +251,7 @@ def _fit(
         stats,
         near.exposed(mixture.means),
         _open_share(mixture, group),
-        taken,
+        rounds,
         points[covered[covered < len(points)]],
     )
 
