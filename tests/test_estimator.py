@@ -353,6 +353,20 @@ def test_a_component_that_collapses_is_put_elsewhere_or_reported() -> None:
         GaussianMixture(2, reg_covar=0).fit(np.ones((20, 2)))
 
 
+def test_a_start_that_fails_leaves_the_others() -> None:
+    x = np.vstack([clusters(28, components=2), np.full((3, 2), 100.0)])
+    single = {"reg_covar": 0, "on_collapse": "raise", "init_params": "random_sample"}
+    failed = 0
+    for seed in range(20):
+        try:
+            GaussianMixture(2, random_state=seed, **single).fit(x)
+        except ValueError:
+            failed += 1
+    assert 0 < failed < 20
+    model = GaussianMixture(2, random_state=0, n_init=20, **single).fit(x)
+    assert np.isfinite(model.score(x))
+
+
 def test_narrow_components_far_apart_keep_their_digits() -> None:
     rng = np.random.default_rng(17)
     far = np.array([[0.0, 0.0], [1e6, 0.0], [0.0, 1e6]])

@@ -25,6 +25,10 @@ _SINGULAR = 1e-15
 _PATIENCE = 3  # times that each component may collapse, on average
 
 
+class CollapseError(ValueError):
+    """Components have shrunk to points or lines, and could not be put elsewhere."""
+
+
 class Data(Protocol):
     """Points that can be gone through as often as EM needs."""
 
@@ -175,7 +179,7 @@ def climb(
 
     Raises
     ------
-    ValueError
+    CollapseError
         A component collapsed and could not be put elsewhere.
     """
     data, family, stopping = problem.data, problem.family, problem.stopping
@@ -232,7 +236,7 @@ def mended(
 
     Raises
     ------
-    ValueError
+    CollapseError
         There were too many by now, or there is no place for them.
     """
     lost = _collapsed(mixture, problem)
@@ -241,7 +245,7 @@ def mended(
         return mixture, 0
     patience = _PATIENCE * len(mixture) if problem.reseed else 0
     if past + count > patience or lost.all() or problem.family.shape == "tied":
-        raise ValueError(_ILL_DEFINED)
+        raise CollapseError(_ILL_DEFINED)
     return _reseeded(mixture, lost, random, problem.family), count
 
 

@@ -16,6 +16,7 @@ from tracker.mixture.em import (
     NO_CLUTTER,
     Climb,
     Clutter,
+    CollapseError,
     Iteration,
     Problem,
     Stopping,
@@ -65,9 +66,9 @@ def check(model: GaussianMixture) -> None:
     if model.noise is not None and not 0 < model.noise < 1:
         _refuse(model, "noise", "above 0 and below 1, or None")
     if model.covariance_bounds is not None:
-        low, high = model.covariance_bounds
-        if not 0 <= low <= high:
-            _refuse(model, "covariance_bounds", "two numbers, 0 ≤ low ≤ high, or None")
+        bounds = tuple(model.covariance_bounds)
+        if len(bounds) != 2 or not 0 <= bounds[0] <= bounds[1] or bounds[1] == 0:
+            _refuse(model, "covariance_bounds", "two numbers, 0 ≤ low ≤ high and 0 < high, or None")
 
 
 def _refuse(model: GaussianMixture, name: str, wanted: str) -> None:
@@ -115,7 +116,9 @@ def fit(
         reseed=model.on_collapse == "reseed",
     )
     watch = _watcher(model, callback)
+    rough = replace(problem, data=data.coarse()) if model.schedule == "coarse" else None
     best: Climb | None = None
+    failure: CollapseError | None = None
     for number in range(1 if former is not None else model.n_init):
         last = -np.inf
         if former is not None:
@@ -129,16 +132,23 @@ def fit(
         else:
             _say(model, f"Initialization {number}")
             mixture = start(model, data, problem.family, moments, random)
-        if model.schedule == "coarse":
-            rough = replace(problem, data=data.coarse())
-            mixture = climb(rough, mixture, random, watch=watch, start=number).mixture
-        found = climb(problem, mixture, random, watch=watch, start=number, last=last)
+        try:
+            if rough is not None:
+                found = climb(rough, mixture, random, watch=watch, start=number)
+                mixture, last = found.mixture, -np.inf
+            if rough is None or not found.stopped:
+                found = climb(problem, mixture, random, watch=watch, start=number, last=last)
+        except CollapseError as error:  # another start may do better
+            failure = error
+            continue
         _say(model, f"Initialization {'converged' if found.converged else 'did not converge'}.")
         if best is None or found.bound > best.bound:
             best = found
         if found.stopped:
             break
-    assert best is not None
+    if best is None:
+        assert failure is not None
+        raise failure
     if model.split_merge and not best.stopped:
         best = refined(problem, best, random, model.split_merge, watch)
     return Result(best, corners)

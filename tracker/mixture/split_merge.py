@@ -11,7 +11,7 @@ from itertools import combinations
 
 import numpy as np
 
-from tracker.mixture.em import Climb, Problem, Watch, climb
+from tracker.mixture.em import Climb, CollapseError, Problem, Watch, climb
 from tracker.mixture.features import Kernel, prepare
 from tracker.mixture.gaussian import Gaussian
 from tracker.mixture.nouns import Mixture
@@ -56,7 +56,10 @@ def refined(
         improved = False
         for triple in candidates(problem, best.mixture)[:attempts]:
             first = moved(best.mixture, triple)
-            found = climb(problem, first, random, watch=watch)
+            try:
+                found = climb(problem, first, random, watch=watch)
+            except CollapseError:  # no move in this direction
+                continue
             if found.bound > best.bound + gain:
                 best, improved = found, True
                 break
