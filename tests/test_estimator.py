@@ -21,6 +21,7 @@ def clusters(seed: int, count: int = 600, components: int = 3, dimensions: int =
     return means[rng.integers(components, size=count)] + rng.normal(size=(count, dimensions))
 
 
+@pytest.mark.peers
 def test_the_estimator_passes_every_check_of_scikit_learn() -> None:
     from sklearn.utils.estimator_checks import check_estimator
 
