@@ -23,6 +23,7 @@ from scipy.stats import multivariate_normal
 from tracker.cli import main, progress
 from tracker.errors import ConfigError
 from tracker.fitting import plots
+from tracker.fitting.frames import Spread
 from tracker.fitting.options import Frames
 from tracker.fitting.scored import mixture_of
 from tracker.mixture.estimator import GaussianMixture
@@ -478,3 +479,12 @@ def test_a_folder_that_cannot_be_made_ends_with_5(
     (tmp_path / "out").write_text("a file")
     assert main(["fit", str(geyser), "--components", "1", "--out", str(tmp_path / "out")]) == 5
     assert "it is a file; name a folder with --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 9, 10, 100, 1234])
+def test_a_few_items_are_kept_evenly_spread(count: int) -> None:
+    spread: Spread[int] = Spread(9)
+    for item in range(count):
+        spread.add(item)
+    assert len(spread.kept) == count if count <= 9 else 5 <= len(spread.kept) <= 9
+    assert len(set(np.diff(spread.kept))) <= 1

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tracker.config import Config
 from tracker.errors import ConfigError, SourceError
 from tracker.fitting import plots
+from tracker.fitting.frames import FrameTables, Spread
 from tracker.fitting.options import Frames, ModelOptions, TableOptions, components
 from tracker.fitting.pixels import Footage, Pixels, Tally
 from tracker.fitting.plots import Fitted, Sight
@@ -28,7 +28,7 @@ from tracker.mixture.em import Iteration
 from tracker.mixture.estimator import GaussianMixture
 from tracker.mixture.nouns import Mixture
 from tracker.mixture.selection import Candidate
-from tracker.sinks.files import make_folder
+from tracker.sinks.files import make_folder, writing
 from tracker.sources import Verdict, open_source
 
 RESULTS = (
@@ -184,41 +184,27 @@ def _fit_once(
     found = search(sight.points, sight.weights, _request(job, possible), ear)
     outcome.interrupted = ear.stopped
     model = found.best.model
-    mixture = mixture_of(model)
     scored = Scored.of(model, sight.points)
-    make_folder(job.out)
     _clear(job.out)
     ear.say("writing the results")
-    counted = [] if sight.weights is None else ["weight"]
-    formats = {name: exact_format(sight.points) for name in sight.names}
-    if counted:
-        whole = sight.weights is not None and not np.any(sight.weights % 1)
-        formats["weight"] = "%d" if whole else "%r"
     _write_text(job.out / "mixture.json", _as_json(model, sight.names if named else None))
     with text_output(job.out / "labels.csv") as file:
+        counted = {} if sight.weights is None else {"weight": sight.weights}
+        formats = {name: exact_format(sight.points) for name in sight.names}
+        formats |= {name: exact_format(weights) for name, weights in counted.items()}
         writer = CsvWriter(file, formats | scored.formats(job.posteriors))
-        extra = [] if sight.weights is None else [sight.weights]
-        writer.write(*sight.points.T, *extra, *scored.columns(job.posteriors))
+        writer.write(*sight.points.T, *counted.values(), *scored.columns(job.posteriors))
     with text_output(job.out / "selection.csv") as file:
         writer = CsvWriter(file, SELECTION)
         for candidate in found.table:
             writer.write(*([value] for value in selection_row(candidate)))
-    fitted = Fitted(
-        mixture=mixture,
-        labels=scored.labels,
-        noise=noise_density(model),
-        title=_title(found.best, sight),
-    )
-    if plots.can_draw():
+    if _can_draw(outcome):
         ear.say("drawing")
-        plots.draw_fit(job.out / "fit.png", sight, fitted)
+        plots.draw_fit(
+            job.out / "fit.png", sight, _fitted(found, scored, _title(found.best, sight))
+        )
         if len(found.table) > 1:
             plots.draw_selection(job.out / "selection.png", found.table, job.model.criterion)
-    else:
-        outcome.notes.append(
-            "no pictures were drawn, as matplotlib is not installed; "
-            "install it with pip install 'tracker[plot]'"
-        )
     if job.trace is not None:
         _draw_trace(job.trace, sight, model, found.steps, ear)
     outcome.lines += _summary(found, sight, job)
@@ -227,6 +213,23 @@ def _fit_once(
             f"EM had not converged after {model.n_iter_} iterations; "
             "give more with --iterations, or a larger --tolerance"
         )
+
+
+def _can_draw(outcome: Outcome) -> bool:
+    """Tell whether there can be pictures, and note it where not."""
+    if not plots.can_draw():
+        outcome.notes.append(
+            "no pictures were drawn, as matplotlib is not installed; "
+            "install it with pip install 'tracker[plot]'"
+        )
+    return plots.can_draw()
+
+
+def _fitted(found: Search, scored: Scored, title: str) -> Fitted:
+    model = found.best.model
+    return Fitted(
+        mixture=mixture_of(model), labels=scored.labels, noise=noise_density(model), title=title
+    )
 
 
 def _as_json(model: GaussianMixture, names: Sequence[str] | None) -> str:
@@ -242,9 +245,11 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Take away what an earlier fit left, so that no two fits are mistaken for one."""
+    """Make the folder, without what an earlier fit left: no two fits shall pass for one."""
+    make_folder(folder)
     for name in RESULTS:
-        (folder / name).unlink(missing_ok=True)
+        with writing(folder / name):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _title(best: Candidate[GaussianMixture], sight: Sight) -> str:
@@ -288,8 +293,6 @@ def _draw_trace(
         scores.append(at.score(sight.points, sample_weight=sight.weights))
         title = f"iteration {now.number}"
         views.append(Fitted(mixture=mixture, labels=at.predict(sight.points), title=title))
-        if ear.asked_to_stop():
-            break  # the pictures that there are tell the first part
     ear.say("drawing every iteration")
     plots.draw_steps(path, sight, views, np.array(scores))
 
@@ -341,19 +344,11 @@ def _sight(footage: Footage, pixels: Pixels) -> Sight:
     )
 
 
-_PER_FRAME = {"frame": "%d"}
-_COMPONENT = {
-    "component": "%d", "weight": "%.6f", "x": "%.3f", "y": "%.3f",
-    "xx": "%.3f", "xy": "%.3f", "yy": "%.3f",
-}  # fmt: skip
-
-
 def _fit_frames(job: FitJob, footage: Footage, counts: range, ear: Ear, outcome: Outcome) -> None:
-    """Fit each frame by itself, and write its rows while the next one is awaited."""
-    views: list[tuple[Sight, Fitted]] = []
-    fits = few = gap = 0
-    with ExitStack() as stack:
-        writers: list[CsvWriter] = []
+    """Fit each frame by itself, and write its rows before the next one."""
+    views: Spread[tuple[Sight, Fitted]] = Spread(_SHOWN_FRAMES)
+    fits = few = 0
+    with FrameTables(job.out) as tables:
         try:
             for index, pixels in ear.interrupts.between(footage):
                 possible = [count for count in counts if count < len(pixels)]
@@ -363,56 +358,22 @@ def _fit_frames(job: FitJob, footage: Footage, counts: range, ear: Ear, outcome:
                 found = search(pixels.points, pixels.weights, _request(job, possible), ear)
                 if ear.stopped:
                     break  # a frame is fitted whole or not at all
-                if not writers:
-                    make_folder(job.out)
+                if not fits:
                     _clear(job.out)
-                model = found.best.model
-                scored = Scored.of(model, pixels.points)
-                if not writers:
-                    for name, formats in (
-                        ("mixtures.csv", _COMPONENT),
-                        ("labels.csv", {"x": "%r", "y": "%r"} | scored.formats(False)),
-                        ("selection.csv", SELECTION),
-                    ):
-                        file = stack.enter_context(text_output(job.out / name))
-                        writers.append(CsvWriter(file, _PER_FRAME | formats))
-                mixture = mixture_of(model)
-                writers[0].write(*_component_columns(index, mixture))
-                writers[1].write(
-                    np.full(len(pixels), index), *pixels.points.T, *scored.columns(False)
-                )
-                for candidate in found.table:
-                    row = [index, *selection_row(candidate)]
-                    writers[2].write(*([value] for value in row))
+                scored = Scored.of(found.best.model, pixels.points)
+                tables.write(index, pixels, found, scored)
                 fits += 1
-                if (fits - 1) % (gap or 1) == 0:
-                    title = f"frame {index}, {len(mixture)} components"
-                    fitted = Fitted(mixture=mixture, labels=scored.labels, title=title)
-                    views.append((_sight(footage, pixels), fitted))
-                    if len(views) > _SHOWN_FRAMES:  # keep every other one, evenly spread
-                        views, gap = views[::2], 2 * (gap or 1)
-        except KeyboardInterrupt:
+                sight, title = _sight(footage, pixels), f"frame {index}"
+                views.add((sight, _fitted(found, scored, f"{title}, {_title(found.best, sight)}")))
+        except KeyboardInterrupt:  # while the next frame was awaited
             ear.stopped = True
-        if not fits:
-            if ear.stopped:
-                raise KeyboardInterrupt
-            raise footage.nothing()
+    if not fits:
+        if ear.stopped:
+            raise KeyboardInterrupt
+        raise footage.nothing()
     outcome.interrupted = ear.stopped
     outcome.lines.append(f"{fits} frames fitted one by one, results in {job.out}")
     if few:
         outcome.notes.append(f"{few} frames had too few foreground pixels for a fit")
-    if plots.can_draw():
-        plots.draw_frames(job.out / "fit.png", views)
-
-
-def _component_columns(index: int, mixture: Mixture) -> list[NDArray[Any]]:
-    c = mixture.covariances
-    return [
-        np.full(len(mixture), index),
-        np.arange(len(mixture)),
-        mixture.weights,
-        *mixture.means.T,
-        c[:, 0, 0],
-        c[:, 0, 1],
-        c[:, 1, 1],
-    ]
+    if _can_draw(outcome):
+        plots.draw_frames(job.out / "fit.png", views.kept)

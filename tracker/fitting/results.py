@@ -79,8 +79,8 @@ class CsvWriter:
 
 
 def exact_format(values: NDArray[Any]) -> str:
-    """Return the shortest format that keeps all digits of an array's numbers."""
-    if values.dtype.kind != "f":
+    """Return the shortest format that keeps all digits of an array's numbers, none of them NaN."""
+    if values.dtype.kind != "f" or not np.any(values % 1):
         return "%d"
     return "%r" if values.dtype.itemsize >= 8 else "%.9g"
 
