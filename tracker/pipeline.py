@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from tracker.config import Config, TrackingOptions
+from tracker.errors import SourceError
 from tracker.foreground import make_foreground, samples_wanted
 from tracker.foreground.base import ForegroundModel
 from tracker.interrupts import Interrupts
 from tracker.sinks import Health, open_sinks
 from tracker.sources import open_source
 from tracker.sources.base import SourceFacts, Verdict
-from tracker.tracking import snapshot, start, step
-from tracker.types import Frame, Snapshot
+from tracker.tape import Tape
+from tracker.tracking import combine, look_back, snapshot, start, step
+from tracker.types import Frame, Scene, Snapshot
 
 Item = TypeVar("Item")
 
@@ -30,8 +32,9 @@ class Timings:
     Parameters
     ----------
     seconds
-        Wall-clock time in seconds by stage: "open", "read", "foreground", "track", "write".
-        Reading runs beside the rest, so "read" is what the rest had to wait for it.
+        Wall-clock time in seconds by stage: "open", "read", "foreground", "track", "write", and
+        "refine" where there is a second pass. Reading runs beside the rest, so "read" is what the
+        rest had to wait for it.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -73,6 +76,8 @@ class Job:
         Stop after so many frames; None: at the end of the source.
     show
         Open a live window.
+    refine
+        After the last frame look back over all of them and write the results anew.
     """
 
     spec: str
@@ -80,6 +85,7 @@ class Job:
     config: Config = field(default_factory=Config)
     max_frames: int | None = None
     show: bool = False
+    refine: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +154,9 @@ def run(job: Job, *, watch: Watch | None = None) -> Outcome:
 
     Ctrl-C ends the run between two frames, and what was tracked by then is written whole.
 
+    A job that refines writes its tables twice: as they come, and again in the light of all frames.
+    The overlay is drawn once, in a second reading of the source.
+
     Parameters
     ----------
     job
@@ -158,47 +167,119 @@ def run(job: Job, *, watch: Watch | None = None) -> Outcome:
     Raises
     ------
     SourceError
-        Where the source cannot be opened.
+        Where the source cannot be opened, or is live and cannot be read again to be refined.
     ConfigError
         Where a setting does not fit the source.
     OutputError
         Where a result cannot be written.
     """
-    timings, health = Timings(), Health()
-    frames = 0
-    ids: set[int] = set()
-    verdict, reason = Verdict.STOPPED, "the run was interrupted"
-    with Interrupts() as interrupts:
+    with Interrupts() as interrupts, Tape() as tape:
+        work = _Run(job, interrupts, tape, watch)
         try:
-            with ExitStack() as stack:
-                with interrupts.allowed(), timings.stage("open"):
-                    source = stack.enter_context(open_source(job.spec, job.config.source))
-                    foreground = make_foreground(
-                        job.config.foreground,
-                        source.facts.size,
-                        source.sample(samples_wanted(job.config.foreground, source.facts.size)),
-                        source.facts.live,
-                    )
-                sinks = stack.enter_context(
-                    open_sinks(
-                        job.out,
-                        job.config,
-                        lambda: source.facts,
-                        seconds=timings.seconds,
-                        health=health,
-                        show=job.show,
-                    )
-                )
-                coming = islice(interrupts.between(source), job.max_frames)
-                for frame, result in track(coming, foreground, job.config.tracking, timings):
-                    with timings.stage("write"):
-                        sinks.write(frame, result)
-                    frames += 1
-                    ids.update(item.id for item in result.tracks)
-                    if watch:
-                        watch(result, source.facts)
-                verdict, reason = source.facts.verdict, source.facts.reason
+            work.track()
+            if job.refine:
+                work.refine()
             interrupted = False
         except KeyboardInterrupt:
             interrupted = True
-    return Outcome(frames, len(ids), verdict, reason, interrupted, health.warnings())
+    return Outcome(
+        work.frames,
+        len(work.ids),
+        work.verdict,
+        work.reason,
+        interrupted,
+        work.health.warnings(),
+    )
+
+
+@dataclass(slots=True)
+class _Run:
+    """A job in work, and what has come of it so far."""
+
+    job: Job
+    interrupts: Interrupts
+    tape: Tape
+    watch: Watch | None
+    timings: Timings = field(default_factory=Timings)
+    health: Health = field(default_factory=Health)
+    history: list[Snapshot] = field(default_factory=list)  # what a second pass looks back on
+    scene: Scene = field(default_factory=Scene)
+    facts: SourceFacts | None = None
+    frames: int = 0
+    ids: set[int] = field(default_factory=set)
+    verdict: Verdict = Verdict.STOPPED
+    reason: str = "the run was interrupted"
+
+    def track(self) -> None:
+        """Follow the objects from the first frame to the last and write the results."""
+        job, config = self.job, self.job.config
+        if job.refine:  # the overlay waits for the second pass
+            config = replace(config, output=replace(config.output, video=False))
+        with ExitStack() as stack:
+            with self.interrupts.allowed(), self.timings.stage("open"):
+                source = stack.enter_context(open_source(job.spec, config.source))
+                if job.refine and source.facts.live:
+                    raise SourceError(
+                        f"cannot refine {job.spec!r}: it is live and cannot be read twice; record "
+                        "it to a file first, or leave out --refine"
+                    )
+                foreground = make_foreground(
+                    config.foreground,
+                    source.facts.size,
+                    source.sample(samples_wanted(config.foreground, source.facts.size)),
+                    source.facts.live,
+                )
+                self.scene = foreground.scene
+            sinks = stack.enter_context(
+                open_sinks(
+                    job.out,
+                    config,
+                    lambda: source.facts,
+                    seconds=self.timings.seconds,
+                    health=self.health,
+                    show=job.show,
+                )
+            )
+            coming = islice(self.interrupts.between(source), job.max_frames)
+            for frame, result in track(coming, foreground, config.tracking, self.timings):
+                with self.timings.stage("write"):
+                    sinks.write(frame, result)
+                self.frames += 1
+                self.ids.update(item.id for item in result.tracks)
+                if self.watch:
+                    self.watch(result, source.facts)
+                if job.refine:
+                    assert result.foreground is not None, "track hands over the points"
+                    self.tape.append(result.foreground)
+                    self.history.append(replace(result, foreground=None))
+            self.facts = source.facts
+        self.verdict, self.reason = self.facts.verdict, self.facts.reason
+
+    def refine(self) -> None:
+        """Look back over all frames, and write the results anew in a second reading."""
+        job, facts = self.job, self.facts
+        assert facts is not None, "the source was read to its end"
+        with self.timings.stage("refine"):
+            frames = ((self.history[i], self.tape[i]) for i in reversed(range(len(self.tape))))
+            backward = look_back(frames, job.config.tracking, self.scene)
+            hindsight = list(self.interrupts.between(backward))[::-1]
+            refined = combine(self.history, hindsight, objects=job.config.tracking.objects)
+        self.ids = {item.id for result in refined for item in result.tracks}
+        self.health = Health()
+        with ExitStack() as stack:
+            with self.interrupts.allowed(), self.timings.stage("open"):
+                source = stack.enter_context(open_source(job.spec, job.config.source))
+            sinks = stack.enter_context(
+                open_sinks(
+                    job.out,
+                    job.config,
+                    lambda: facts,
+                    seconds=self.timings.seconds,
+                    health=self.health,
+                    refined=True,
+                )
+            )
+            again = self.timings.waiting("read", self.interrupts.between(source))
+            for place, (result, frame) in enumerate(zip(refined, again, strict=False)):
+                with self.timings.stage("write"):
+                    sinks.write(frame, replace(result, foreground=self.tape[place]))

@@ -31,6 +31,7 @@ def command(
     video: Annotated[bool, Parameter(negative="--no-video")] = True,
     show: Annotated[bool, Parameter(negative="")] = False,
     max_frames: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    refine: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Track the objects of one source and write tables and an overlay video.
 
@@ -61,6 +62,10 @@ def command(
         Open a live window.
     max_frames
         Stop after so many frames.
+    refine
+        After the last frame look back over all of them: objects are followed from their first
+        sight to their last, paths are smooth, and doubts are decided by what came later. Takes
+        about twice the time; not for live sources.
     """
     from tracker.cli.progress import watching
     from tracker.pipeline import Job, run
@@ -82,6 +87,7 @@ def command(
         config=load_config(config, overrides),
         max_frames=max_frames,
         show=show,
+        refine=refine,
     )
     begin = time.monotonic()
     with watching(max_frames) as watch:

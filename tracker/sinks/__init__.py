@@ -76,6 +76,7 @@ def open_sinks(
     seconds: Mapping[str, float] | None = None,
     health: Health | None = None,
     show: bool = False,
+    refined: bool = False,
 ) -> Sinks:
     """Return the sinks of a run; results of an earlier run are replaced when the new are whole.
 
@@ -93,6 +94,8 @@ def open_sinks(
         What is to be told of each frame, to warn at the end.
     show
         Open a live window as well.
+    refined
+        Whether the figures come from a second pass.
 
     Raises
     ------
@@ -112,7 +115,13 @@ def open_sinks(
     names = tuple(result.path.name for result in results)
     stages = {} if seconds is None else seconds  # an empty mapping may still grow
     record = RunRecord(
-        folder / "run.json", config, facts, seconds=stages, results=names, health=health
+        folder / "run.json",
+        config,
+        facts,
+        seconds=stages,
+        results=names,
+        health=health,
+        refined=refined,
     )
     window: list[Sink] = [Viewer(config.overlay)] if show else []
     # The record comes first, to be finished last: it then knows how the others ended.

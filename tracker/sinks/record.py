@@ -42,6 +42,8 @@ class RunRecord:
         Names of the other files that the run writes.
     health
         Told of each frame; its warnings are part of the record.
+    refined
+        Whether the figures come from a second pass.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class RunRecord:
         seconds: Mapping[str, float],
         results: tuple[str, ...] = (),
         health: Health | None = None,
+        refined: bool = False,
     ) -> None:
         self.path = path
         self._config = config
@@ -60,6 +63,7 @@ class RunRecord:
         self._seconds = seconds
         self._results = results
         self._health = health or Health()
+        self._figures = "refined" if refined else "causal"
         self._frames = self._rows = self._floods = 0
         self._ids: set[int] = set()
         self._kinds: Counter[str] = Counter()
@@ -119,6 +123,7 @@ class RunRecord:
             "version": tracker.__version__,
             "state": state,
             "error": error,
+            "figures": self._figures,
             "started": self._begun.isoformat(timespec="seconds"),
             "elapsed_seconds": round(time.monotonic() - self._begun_clock, 3),
             "warnings": list(self._health.warnings()),

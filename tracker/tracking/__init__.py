@@ -1,7 +1,17 @@
 """Identity over time: predict, refine, retire, spawn."""
 
+from tracker.tracking.hindsight import combine, look_back
 from tracker.tracking.policy import Info, step
 from tracker.tracking.state import State
 from tracker.tracking.tracker import Tracker, snapshot, start
 
-__all__ = ["Info", "State", "Tracker", "snapshot", "start", "step"]
+__all__ = [
+    "Info",
+    "State",
+    "Tracker",
+    "combine",
+    "look_back",
+    "snapshot",
+    "start",
+    "step",
+]
