@@ -181,7 +181,7 @@ def test_pictures_show_the_density_that_the_model_has(kind: str) -> None:
     np.testing.assert_allclose(np.log(sum(densities)), model.score_samples(points), rtol=1e-9)
 
 
-@pytest.mark.parametrize("end", ["trace", "trace.gif"])
+@pytest.mark.parametrize("end", ["trace", "trace.gif", "trace.mp4"])
 def test_a_trace_shows_every_iteration(
     end: str, geyser: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +206,11 @@ def test_a_trace_shows_every_iteration(
     if end == "trace":
         assert sorted(files(trace)) == ["0001.png", "0002.png", "0003.png"]
     else:
-        assert trace.read_bytes().startswith(b"GIF89a")
+        moving = cv2.VideoCapture(str(trace))
+        frames = 0
+        while moving.read()[0]:
+            frames += 1
+        assert frames == (3 if end == "trace.gif" else 7)  # the video stays a second at its end
 
 
 # Videos -------------------------------------------------------------------------------------------
@@ -405,6 +409,7 @@ def test_a_bad_fit_is_refused_in_one_sentence(
         ("--frames 70:80", 3, "has no frames 70 to 80"),
         ("--frames 5:1", 2, "ends before it begins"),
         ("--trace t --per-frame", 2, "leave one out"),
+        ("--trace t.avi", 2, "ends in .gif or .mp4"),
     ],
 )
 def test_a_bad_fit_of_a_video_is_refused(

@@ -61,7 +61,7 @@ def command(
     posteriors
         Write the posterior of every component into labels.csv.
     trace
-        Draw every iteration of EM: into a folder, or into a file whose name ends in .gif.
+        Draw every iteration of EM: into a folder, or into a .gif or .mp4 file.
     config
         Of a video: a TOML file of settings, or a bundled one by name.
     set_

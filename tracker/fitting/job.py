@@ -119,25 +119,9 @@ def fit(job: FitJob, *, watch: Watch | None = None) -> Outcome:
     KeyboardInterrupt
         Where Ctrl-C came before there was any fit to keep.
     """
-    job.model.check()
     counts = components(job.components)
-    for count in counts:
-        job.model.fixed(count)
     tabular = is_table(job.data)
-    if job.trace is not None:
-        plots.need_drawing("--trace")
-        if job.per_frame:
-            raise ConfigError("--trace draws one fit and --per-frame makes many; leave one out")
-    if tabular and (job.per_frame or job.frames != Frames()):
-        raise ConfigError(
-            f"--frames, --every and --per-frame are for videos, and {job.data} is a table; "
-            "leave them out"
-        )
-    if not tabular and job.table != TableOptions():
-        raise ConfigError(
-            f"--columns, --weights and --array are for tables, and {job.data} is none; "
-            "leave them out"
-        )
+    _check_options(job, counts, tabular)
     outcome = Outcome()
     with Interrupts() as interrupts, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the outcome says it
@@ -149,7 +133,35 @@ def fit(job: FitJob, *, watch: Watch | None = None) -> Outcome:
             _fit_once(job, sight, counts, Ear(interrupts, watch), outcome, named=table.named)
         else:
             _fit_footage(job, counts, Ear(interrupts, watch), outcome)
+    if outcome.interrupted:
+        outcome.notes.append("stopped before the end; this is the best by then")
     return outcome
+
+
+def _check_options(job: FitJob, counts: range, tabular: bool) -> None:
+    """Check, before anything is read, that the options go together."""
+    job.model.check()
+    for count in counts:
+        job.model.fixed(count)
+    if job.trace is not None:
+        plots.need_drawing("--trace")
+        if job.per_frame:
+            raise ConfigError("--trace draws one fit and --per-frame makes many; leave one out")
+        if job.trace.suffix.lower() not in ("", ".gif", ".mp4"):
+            raise ConfigError(
+                f"--trace {job.trace} is no kind of moving picture that is written; "
+                "name a folder, or a file that ends in .gif or .mp4"
+            )
+    if tabular and (job.per_frame or job.frames != Frames()):
+        raise ConfigError(
+            f"--frames, --every and --per-frame are for videos, and {job.data} is a table; "
+            "leave them out"
+        )
+    if not tabular and job.table != TableOptions():
+        raise ConfigError(
+            f"--columns, --weights and --array are for tables, and {job.data} is none; "
+            "leave them out"
+        )
 
 
 def _check_fittable(table: Table, counts: range, job: FitJob) -> None:
@@ -282,7 +294,7 @@ def _draw_trace(
     path: Path, sight: Sight, model: GaussianMixture, steps: Sequence[Iteration], ear: Ear
 ) -> None:
     """Draw every iteration of the start that won."""
-    make_folder(path.parent if path.suffix.lower() == ".gif" else path)
+    make_folder(path.parent if path.suffix else path)
     views = []
     scores = []
     for now in steps:

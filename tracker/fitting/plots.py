@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _DOTS = 8_000  # points that a scatter plot shows; more hide one another
 _MOST_COLUMNS = 5  # pairs of more columns do not fit on a page
 _DPI = 100
+_STEPS_PER_SECOND = 4
 _GREY = "0.55"
 
 
@@ -151,7 +152,7 @@ def draw_steps(path: Path, sight: Sight, steps: Sequence[Fitted], scores: Array)
     Parameters
     ----------
     path
-        A folder, which gets 0001.png, 0002.png, ...; or a file whose name ends in .gif.
+        A folder, which gets 0001.png, 0002.png, ...; or a file whose name ends in .gif or .mp4.
     sight
         The points.
     steps
@@ -161,26 +162,47 @@ def draw_steps(path: Path, sight: Sight, steps: Sequence[Fitted], scores: Array)
     """
     pictures = (_step(sight, steps, scores, now) for now in range(len(steps)))
     if path.suffix.lower() == ".gif":
-        from PIL import Image as Pillow
+        _write_gif(path, pictures)
+    elif path.suffix.lower() == ".mp4":
+        _write_mp4(path, pictures)
+    else:
+        from matplotlib.image import imsave
 
-        images = [Pillow.fromarray(picture).quantize(64) for picture in pictures]
-        # The first and the last picture stay a while.
-        durations = [900, *[250] * (len(images) - 2), 2500][: len(images)]
-        with whole_file(path) as partial:
-            images[0].save(
-                partial,
-                format="GIF",
-                save_all=True,
-                append_images=images[1:],
-                duration=durations,
-                loop=0,
-            )
-        return
-    from matplotlib.image import imsave
+        for number, picture in enumerate(pictures, 1):
+            with whole_file(path / f"{number:04d}.png") as partial:
+                imsave(partial, picture, format="png")
 
-    for number, picture in enumerate(pictures, 1):
-        with whole_file(path / f"{number:04d}.png") as partial:
-            imsave(partial, picture, format="png")
+
+def _write_gif(path: Path, pictures: Iterable[Image]) -> None:
+    from PIL import Image as Pillow
+
+    images = [Pillow.fromarray(picture).quantize(64) for picture in pictures]
+    # The first and the last picture stay a while.
+    durations = [900, *[250] * (len(images) - 2), 2500][: len(images)]
+    with whole_file(path) as partial:
+        images[0].save(
+            partial,
+            format="GIF",
+            save_all=True,
+            append_images=images[1:],
+            duration=durations,
+            loop=0,
+        )
+
+
+def _write_mp4(path: Path, pictures: Iterable[Image]) -> None:
+    import av
+
+    first, *others = pictures
+    height, width = (side - side % 2 for side in first.shape[:2])  # H.264 halves the colours
+    with whole_file(path) as partial, av.open(partial, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=_STEPS_PER_SECOND)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        last = others[-1] if others else first
+        for picture in (first, *others, *[last] * _STEPS_PER_SECOND):  # the end stays a second
+            even = np.ascontiguousarray(picture[:height, :width])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+        container.mux(stream.encode(None))
 
 
 def _step(sight: Sight, steps: Sequence[Fitted], scores: Array, now: int) -> NDArray[np.uint8]:
