@@ -199,6 +199,22 @@ def test_the_surer_pass_tells_who_is_who(forward_is_sure: bool) -> None:
         assert of_first.id == min(refined[0].tracks, key=lambda t: t.mean[0]).id
 
 
+def test_there_are_never_more_objects_than_is_known() -> None:
+    gone, stays, comes = line(30), line(90, y=300), line(30, 500, y=90)
+    result = snapshots(
+        [
+            [track(1, stays[i])]
+            + ([track(2, gone[i])] if i < 30 else [])
+            + ([track(3, comes[i - 60])] if i >= 60 else [])
+            for i in range(90)
+        ]
+    )
+    assert names(combine(result, result)) == {1, 2, 3}
+    refined = combine(result, result, objects=2)
+    assert names(refined) == {1, 2}
+    assert [len(s.tracks) for s in refined] == [2] * 30 + [1] * 30 + [2] * 30
+
+
 def test_passes_over_other_frames_are_refused() -> None:
     forward = of_paths({1: line(10)})
     with pytest.raises(ValueError, match="10 and 9 frames"):

@@ -98,12 +98,19 @@ def combine(
     times = np.array([one.time for one in forward])
     tracks: list[dict[int, Track]] = [{} for _ in forward]
     names: list[dict[int, int]] = [{} for _ in forward]  # of the tracks of the forward pass
-    found = [(own, rows) for own in _objects(pieces, links) if (rows := _best_rows(own))]
-    found.sort(key=lambda one: min(one[1]))
-    for name, (own, rows) in enumerate(found, start=1):
-        for place, track in _smoothed(rows, times).items():
-            tracks[place][name] = replace(track, id=name, age=place - min(rows) + 1)
-        for place, pair in ((p, pair) for piece in own for p, pair in piece.rows.items()):
+    found = [
+        _Found(_smoothed(rows, times), own)
+        for own in _objects(pieces, links)
+        if (rows := _best_rows(own))
+    ]
+    found.sort(key=lambda one: min(one.rows))
+    if objects:
+        found = _no_more_than(objects, found)
+    for name, one in enumerate(found, start=1):
+        first = min(one.rows)
+        for place, track in one.rows.items():
+            tracks[place][name] = replace(track, id=name, age=place - first + 1)
+        for place, pair in ((p, pair) for piece in one.pieces for p, pair in piece.rows.items()):
             if pair[0] is not None:
                 names[place][pair[0].id] = name
     return _renamed(forward, tracks, names)
@@ -283,6 +290,42 @@ def _certain(pair: _Pair) -> bool:
     """Tell whether a row may begin or end an object: one pass alone must have seen it apart."""
     seen = [track.status for track in pair if track and track.status is not Status.COASTING]
     return len(seen) == 2 or seen == [Status.SEEN]
+
+
+@dataclass(slots=True)
+class _Found:
+    """An object: its rows by place, and the pieces that it was joined of."""
+
+    rows: _Rows
+    pieces: list[_Piece]
+
+
+def _no_more_than(count: int, found: Sequence[_Found]) -> list[_Found]:
+    """Let who comes when all are known be one of those who are gone, the nearest.
+
+    It may be each of them, so its name is worth a chance among them.
+    """
+    kept = list(found[:count])
+    for one in found[count:]:
+        common = [len(one.rows.keys() & other.rows.keys()) for other in kept]
+        most = max(min(common), _FEWEST)
+        gone = [other for other, frames in zip(kept, common, strict=True) if frames <= most]
+        start = min(one.rows)
+        nearest = min(gone, key=lambda other: _step_to(one.rows[start], start, other.rows))
+        chance = 1 / len(gone)
+        nearest.rows |= {
+            place: replace(track, identity_confidence=chance * track.identity_confidence)
+            for place, track in one.rows.items()
+            if place not in nearest.rows
+        }
+        nearest.pieces += one.pieces
+    return kept
+
+
+def _step_to(track: Track, place: int, rows: _Rows) -> float:
+    """Return how far a track is from the last row before it, px."""
+    before = [other for other in rows if other < place]
+    return float(np.linalg.norm(rows[max(before)].mean - track.mean)) if before else np.inf
 
 
 def _apart(claims: dict[int, list[_Pair]]) -> int:
