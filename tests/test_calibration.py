@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from calibration import Result, encounter, expected_calibration_error, follow, overview, precision
 
+from tracker import Tracker
 from tracker.types import COLOR_BINS
 
 
@@ -36,3 +37,28 @@ def test_true_covariances_are_within_their_band() -> None:
             low, high = map(float, band.split(" to "))
             assert number == "1000"
             assert (low < float(mean) < high) == inside
+
+
+@pytest.mark.parametrize("ragged", [0.03, 0.12])
+def test_the_covariance_of_a_position_is_that_of_its_error(ragged: float) -> None:
+    rng = np.random.default_rng(4)
+    offsets = np.stack(np.meshgrid(np.arange(-14, 15), np.arange(-14, 15)), axis=-1).reshape(-1, 2)
+    grid = 60.0 * np.stack(np.meshgrid(np.arange(6), np.arange(5)), axis=-1).reshape(-1, 2)
+    centres = grid + rng.uniform(0, 1, grid.shape)
+    velocities = rng.uniform(-0.5, 0.5, grid.shape)
+    tracker, errors = Tracker(), []
+    for i in range(45):
+        centres = centres + velocities
+        frame = []
+        for centre in centres:
+            pixels = np.round(centre) + offsets
+            radius = 10 * (1 + rng.normal(0, ragged, len(pixels)))
+            frame.append(pixels[np.hypot(*(pixels - centre).T) < radius])
+        snapshot = tracker.update(np.vstack(frame), time=i / 25)
+        if i > 20 and i % 6 == 0:
+            for track in snapshot.tracks:
+                apart = track.mean - centres
+                error = apart[np.hypot(*apart.T).argmin()]
+                errors.append(error @ np.linalg.solve(track.position_covariance, error))
+    assert len(errors) == 4 * len(grid)
+    assert 1.3 < np.mean(errors) < 2.7  # 2 where it is true

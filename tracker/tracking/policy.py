@@ -35,7 +35,6 @@ _SETTLE = 0.05  # pull of the typical extent on the frozen one, a frame
 _FILLED = 0.4  # share of its uncovered part that must be foreground for it to count as exposed
 _REFIT = 25  # new patches before the sizes are fitted again, or as many as there are objects
 _REACH_RATE = 0.05
-_RIM = 1.5  # directions in which the rim of an object in contact is wrong independently
 _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen while it coasted
 _ODDS = (0.02, 1e4)  # of existence, at least and at most
 _CLUTTER = 0.3  # how likely a sighting is without an object, relative to one with
@@ -169,8 +168,9 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     middle = np.where(shaped[:, None], look.mean, np.nan)
     trail = np.concatenate([objects.trail[:, 1:], middle[:, None]], axis=1)
     jitter = prior.jitter.learned(trail, objects.extents)
-    # In contact the rim shows where an object is, and of the rim only what no other covers.
-    rim = (jitter.level + (2 * options.softness) ** 2 / _RIM) * mass
+    # In contact the rim shows where an object is, as well as it is sharp, and of the rim only what
+    # no other covers.
+    rim = (jitter.level + (2 * options.softness) ** 2) * mass
     precision = np.where(alone, jitter.level, rim / np.maximum(look.exposed, 1e-6 * areas))
     updated = replace(
         _update(objects, Stats(counted, look.mean, look.scatter), visible, hidden),
