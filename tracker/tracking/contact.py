@@ -108,7 +108,9 @@ def follow_contacts(
         else:
             del episodes[pair]
             identity = objects.identity.copy()
-            identity[here] *= 1 - verdict.swap
+            # What was lost before it proved to be there may never have been.
+            if stage is ContactStage.PARTED or episode.reported:
+                identity[here] *= 1 - verdict.swap
             objects = replace(objects, identity=identity)
         if not episode.reported:
             continue
@@ -137,7 +139,7 @@ def identities(state: State) -> Array:
     row = {int(name): k for k, name in enumerate(state.objects.ids)}
     for episode in state.episodes:
         for name in (episode.first, episode.second):
-            if name in row:
+            if name in row and episode.reported:
                 identity[row[name]] *= 1 - episode.confusion
     return identity
 
