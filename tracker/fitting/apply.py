@@ -10,7 +10,7 @@ import numpy as np
 from tracker.errors import ConfigError, SourceError
 from tracker.fitting.options import TableOptions
 from tracker.fitting.results import CsvWriter, exact_format, text_output
-from tracker.fitting.scored import Scored
+from tracker.fitting.scored import label_formats, scored_blocks
 from tracker.fitting.tables import read_table
 from tracker.mixture.estimator import GaussianMixture
 from tracker.sinks.files import make_folder
@@ -112,12 +112,15 @@ def score(
             f"{data} has {table.points.shape[1]} columns and the mixture was fitted to "
             f"{dimensions}; choose them with --columns"
         )
-    scored = Scored.of(model, table.points)
+    weights = np.ones(len(table.points)) if table.weights is None else table.weights
     formats = {name: exact_format(table.points) for name in table.names}
+    total = 0.0
     if out is not None:
         make_folder(out.parent)
     with text_output(out) as file:
-        writer = CsvWriter(file, formats | scored.formats(posteriors))
-        writer.write(*table.points.T, *scored.columns(posteriors))
-    weights = np.ones(len(table.points)) if table.weights is None else table.weights
-    return Score(float(weights.sum()), float(weights @ scored.log_density / weights.sum()))
+        writer = CsvWriter(file, formats | label_formats(model, posteriors))
+        for part, scored in scored_blocks(model, table.points):
+            writer.write(*table.points[part].T, *scored.columns(posteriors))
+            total += float(weights[part] @ scored.log_density)
+    points = float(weights.sum())
+    return Score(points, total / points)

@@ -11,7 +11,7 @@ import numpy as np
 
 from tracker.fitting.pixels import Pixels
 from tracker.fitting.results import CsvWriter, exact_format, text_output
-from tracker.fitting.scored import SELECTION, Scored, mixture_of, selection_row
+from tracker.fitting.scored import SELECTION, Scored, label_formats, mixture_of, selection_row
 from tracker.fitting.search import Search
 
 Item = TypeVar("Item")
@@ -50,10 +50,11 @@ class FrameTables:
     def write(self, index: int, pixels: Pixels, found: Search, scored: Scored) -> None:
         """Append the rows of one frame."""
         if not self._writers:
-            place = exact_format(pixels.points)
+            axis = exact_format(pixels.points)
+            labelled = label_formats(found.best.model, every=False)
             self._writers = [
                 self._opened("mixtures.csv", _COMPONENT),
-                self._opened("labels.csv", {"x": place, "y": place} | scored.formats(False)),
+                self._opened("labels.csv", {"x": axis, "y": axis} | labelled),
                 self._opened("selection.csv", SELECTION),
             ]
         components, labels, selection = self._writers

@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.config import Config
 from tracker.errors import ConfigError, SourceError
@@ -19,7 +21,15 @@ from tracker.fitting.options import Frames, ModelOptions, TableOptions, componen
 from tracker.fitting.pixels import Footage, Pixels, Tally
 from tracker.fitting.plots import Fitted, Sight
 from tracker.fitting.results import CsvWriter, exact_format, text_output
-from tracker.fitting.scored import SELECTION, Scored, mixture_of, noise_density, selection_row
+from tracker.fitting.scored import (
+    SELECTION,
+    Scored,
+    label_formats,
+    mixture_of,
+    noise_density,
+    scored_blocks,
+    selection_row,
+)
 from tracker.fitting.search import Ear, Request, Search, Watch, search
 from tracker.fitting.tables import Table, is_table, read_table
 from tracker.interrupts import Interrupts
@@ -196,7 +206,7 @@ def _fit_once(
     found = search(sight.points, sight.weights, _request(job, possible), ear)
     outcome.interrupted = ear.stopped
     model = found.best.model
-    scored = Scored.of(model, sight.points)
+    labels = np.empty(len(sight.points), np.intp)
     _clear(job.out)
     ear.say("writing the results")
     _write_text(job.out / "mixture.json", _as_json(model, sight.names if named else None))
@@ -204,8 +214,11 @@ def _fit_once(
         counted = {} if sight.weights is None else {"weight": sight.weights}
         formats = {name: exact_format(sight.points) for name in sight.names}
         formats |= {name: exact_format(weights) for name, weights in counted.items()}
-        writer = CsvWriter(file, formats | scored.formats(job.posteriors))
-        writer.write(*sight.points.T, *counted.values(), *scored.columns(job.posteriors))
+        writer = CsvWriter(file, formats | label_formats(model, job.posteriors))
+        for part, scored in scored_blocks(model, sight.points):
+            labels[part] = scored.labels
+            coordinates = (*sight.points[part].T, *(each[part] for each in counted.values()))
+            writer.write(*coordinates, *scored.columns(job.posteriors))
     with text_output(job.out / "selection.csv") as file:
         writer = CsvWriter(file, SELECTION)
         for candidate in found.table:
@@ -213,7 +226,7 @@ def _fit_once(
     if _can_draw(outcome):
         ear.say("drawing")
         plots.draw_fit(
-            job.out / "fit.png", sight, _fitted(found, scored, _title(found.best, sight))
+            job.out / "fit.png", sight, _fitted(found, labels, _title(found.best, sight))
         )
         if len(found.table) > 1:
             plots.draw_selection(job.out / "selection.png", found.table, job.model.criterion)
@@ -237,18 +250,17 @@ def _can_draw(outcome: Outcome) -> bool:
     return plots.can_draw()
 
 
-def _fitted(found: Search, scored: Scored, title: str) -> Fitted:
+def _fitted(found: Search, labels: NDArray[np.intp], title: str) -> Fitted:
     model = found.best.model
-    return Fitted(
-        mixture=mixture_of(model), labels=scored.labels, noise=noise_density(model), title=title
-    )
+    return Fitted(mixture=mixture_of(model), labels=labels, noise=noise_density(model), title=title)
 
 
 def _as_json(model: GaussianMixture, names: Sequence[str] | None) -> str:
     """Return a model as text, with the names of its columns."""
+    named = copy(model)  # the model itself is asked about arrays, which have no names
     if names is not None:
-        model.feature_names_in_ = np.array(names, dtype=object)
-    return model.to_json() + "\n"
+        named.feature_names_in_ = np.array(names, dtype=object)
+    return named.to_json() + "\n"
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -376,7 +388,9 @@ def _fit_frames(job: FitJob, footage: Footage, counts: range, ear: Ear, outcome:
                 tables.write(index, pixels, found, scored)
                 fits += 1
                 sight, title = _sight(footage, pixels), f"frame {index}"
-                views.add((sight, _fitted(found, scored, f"{title}, {_title(found.best, sight)}")))
+                views.add(
+                    (sight, _fitted(found, scored.labels, f"{title}, {_title(found.best, sight)}"))
+                )
         except KeyboardInterrupt:  # while the next frame was awaited
             ear.stopped = True
     if not fits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from tracker.types import Array
 
 NOISE = -1
 """The label of points that no component claims."""
+
+_BLOCK = 100_000  # points whose posteriors are in memory at once
 
 
 def mixture_of(model: GaussianMixture) -> Mixture:
@@ -49,11 +52,6 @@ class Scored:
     def of(cls, model: GaussianMixture, points: NDArray[Any]) -> Scored:
         return cls(model.predict(points), model.predict_proba(points), model.score_samples(points))
 
-    def formats(self, every: bool) -> dict[str, str]:
-        """Return the columns that a table of labels has after the coordinates."""
-        more = {f"posterior_{k}": "%.6f" for k in range(self.posteriors.shape[1])} if every else {}
-        return {"label": "%d", "posterior": "%.6f", "log_density": "%.6f"} | more
-
     def columns(self, every: bool) -> list[NDArray[Any]]:
         """Return the values of these columns."""
         own = np.take_along_axis(self.posteriors, np.maximum(self.labels, 0)[:, None], axis=1)
@@ -61,6 +59,27 @@ class Scored:
         posterior = np.where(self.labels == NOISE, rest, own[:, 0])
         more = list(self.posteriors.T) if every else []
         return [self.labels, posterior, self.log_density, *more]
+
+
+def label_formats(model: GaussianMixture, every: bool) -> dict[str, str]:
+    """Return the columns that a table of labels has after the coordinates, with their formats.
+
+    Parameters
+    ----------
+    model
+        The fitted model.
+    every
+        Whether the posterior of every component is wanted.
+    """
+    more = {f"posterior_{k}": "%.6f" for k in range(len(model.weights_))} if every else {}
+    return {"label": "%d", "posterior": "%.6f", "log_density": "%.6f"} | more
+
+
+def scored_blocks(model: GaussianMixture, points: NDArray[Any]) -> Iterator[tuple[slice, Scored]]:
+    """Yield what a model says of points, block by block: many points have many posteriors."""
+    for start in range(0, len(points), _BLOCK):
+        part = slice(start, min(start + _BLOCK, len(points)))
+        yield part, Scored.of(model, points[part])
 
 
 SELECTION = {
