@@ -47,6 +47,27 @@ def test_patches_are_those_of_an_image(seed: int) -> None:
         np.testing.assert_allclose(blobs.boxes[b], edges)
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=SEEDS, jitter=st.floats(0, 0.4), times=st.integers(1, 3))
+def test_patches_of_irregular_points_have_their_moments(
+    seed: int, jitter: float, times: int
+) -> None:
+    _, points, spacing = mask_and_points(seed)
+    rng = np.random.default_rng([2, seed])
+    points = np.repeat(points, times, axis=0)
+    points = points + rng.uniform(-jitter, jitter, points.shape) * spacing
+    weights = rng.uniform(0.2, 3, len(points))
+    blobs = find_blobs(Points(points, weights, spacing=spacing))
+    np.testing.assert_allclose(blobs.mass.sum(), weights.sum())
+    for b in range(len(blobs)):
+        own, w = blobs.coordinates[blobs.labels == b], blobs.weights[blobs.labels == b]
+        mean = w @ own / w.sum()
+        apart = own - mean
+        scatter = (apart.T * w) @ apart / w.sum() + spacing**2 / 12 * np.eye(2)
+        np.testing.assert_allclose(blobs.means[b], mean)
+        np.testing.assert_allclose(blobs.scatters[b], scatter, atol=1e-9)
+
+
 @settings(max_examples=60, deadline=None)
 @given(seed=SEEDS)
 def test_the_points_in_an_ellipse_are_all_found_and_no_others(seed: int) -> None:

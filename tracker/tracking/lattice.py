@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tracker.types import Array
 
+_EXACT = 1e-6  # share of the spacing by which points may be off the middles of their cells
 _FAR = 1 << 25  # cells; what is farther from the origin counts as being there, and keys are exact
 
 Indices: TypeAlias = NDArray[np.intp]
@@ -33,6 +34,8 @@ class Lattice:
         Shape (n,), row · width + column of each point, ascending.
     width, height
         Number of columns, with two empty ones at the right, and of rows.
+    regular
+        Whether each point is in the middle of a cell of its own.
     """
 
     corner: Array
@@ -40,6 +43,7 @@ class Lattice:
     keys: NDArray[np.int64]
     width: int
     height: int
+    regular: bool
 
     @classmethod
     def of(cls, coordinates: Array, spacing: float) -> tuple[Lattice, Indices | None]:
@@ -58,7 +62,10 @@ class Lattice:
         first, last = (np.clip(np.rint((c - phase) / spacing), -_FAR, _FAR) for c in (low, high))
         cells = coordinates - (phase + spacing * first)
         cells /= spacing
-        np.rint(cells, out=cells)
+        exact = cells
+        cells = np.rint(exact)
+        exact -= cells
+        off = max(float(exact.max()), -float(exact.min()))
         width, height = (int(c) for c in last - first + [3, 1])
         if max(width, height) > _FAR:
             np.clip(cells, 0, last - first, out=cells)
@@ -67,7 +74,8 @@ class Lattice:
         if (keys[1:] < keys[:-1]).any():
             order = np.argsort(keys, kind="stable")
             keys = keys[order]
-        return cls(phase + spacing * first, spacing, keys, width, height), order
+        regular = off < _EXACT and bool((keys[1:] > keys[:-1]).all())
+        return cls(phase + spacing * first, spacing, keys, width, height, regular), order
 
     def patches(self) -> tuple[Indices, Indices, int]:
         """Join cells that touch, diagonals included.

@@ -99,7 +99,7 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
     exposed, open_area = mass.copy(), objects.areas  # what no other object covers
     taken = np.zeros(len(groups) + 1, dtype=bool)
     taken[own[alone]] = True
-    unexplained = ~taken[groups.of_points(blobs)]
+    unexplained = ~taken[groups.of_patch][blobs.labels]
     doubtful = np.zeros(len(objects), dtype=bool)
     log_likelihood, iterations = 0.0, 0
     fitted = np.flatnonzero(shown & ~alone)
