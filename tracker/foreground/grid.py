@@ -78,6 +78,13 @@ class Grid:
         """Return `image` on the raster, with such noise as that leaves; of three channels."""
         if image.ndim == 2:
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
+        while all(
+            have % 2 == 0 and have >= 2 * want
+            for have, want in zip(image.shape[1::-1], self.cells, strict=True)
+        ):
+            # OpenCV halves several times as fast as it makes a fourth in one go.
+            half = image.shape[1] // 2, image.shape[0] // 2
+            image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)
         if image.shape[1::-1] == self.cells:
             return image
         return np.asarray(
