@@ -233,8 +233,13 @@ def _cut(pairs: Sequence[Sequence[_Pair]]) -> tuple[list[_Piece], list[_Link]]:
     links = [
         _link(pieces, side, first, second)
         for (side, _), numbers in course.items()
-        # Where both agree before and after, it matters little what one saw in between.
-        for first, second in {*pairwise(numbers), *pairwise(n for n in numbers if pieces[n].agreed)}
+        # Where both agree before and after, it matters little what one saw in between; nor does
+        # a brief piece.
+        for first, second in {
+            *pairwise(numbers),
+            *pairwise(n for n in numbers if pieces[n].agreed),
+            *pairwise(n for n in numbers if len(pieces[n].rows) >= _FEWEST),
+        }
     ]
     return pieces, links
 
