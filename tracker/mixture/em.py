@@ -191,8 +191,9 @@ def climb(
         stats = data.e_step(mixture, problem.clutter.beside(mixture))
         bound = (stats.log_likelihood + family.log_prior(mixture)) / stats.points
         bounds.append(bound)
-        if bound < last:
-            fallen = max(fallen, last - bound - _slack(problem, mixture, bound))
+        fall = last - bound - _ROUNDING[data.dtype.itemsize] * max(abs(bound), 1.0)
+        if fall > fallen:
+            fallen = max(fallen, fall - _regularised(family, mixture))
         before, mixture = mixture, _kept(m_step(stats, family), mixture, stats)
         mixture, lost = mended(problem, mixture, random, reseeded)
         reseeded += lost
@@ -207,16 +208,15 @@ def climb(
     return Climb(mixture, tuple(bounds), converged, stopped, reseeded, fallen)
 
 
-def _slack(problem: Problem, mixture: Mixture, bound: float) -> float:
-    """Return by how much the bound may fall, by rounding and by what regularisation adds."""
-    slack = _ROUNDING[problem.data.dtype.itemsize] * max(abs(bound), 1.0)
-    if problem.family.regularisation == 0:
-        return slack
+def _regularised(family: Family, mixture: Mixture) -> float:
+    """Return by how much the bound may fall because of what regularisation adds."""
+    if family.regularisation == 0:
+        return 0.0
     if mixture.diagonal:
         traces = (1 / mixture.covariances).sum(axis=1)
     else:
         traces = np.trace(np.linalg.inv(mixture.covariances), axis1=1, axis2=2)
-    return slack + problem.family.regularisation * float(mixture.weights @ traces)
+    return family.regularisation * float(mixture.weights @ traces)
 
 
 def _kept(mixture: Mixture, before: Mixture, stats: Stats) -> Mixture:

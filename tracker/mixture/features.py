@@ -405,14 +405,13 @@ def _moments(sums: Array, d: int, diagonal: bool) -> tuple[Array, Array]:
 
 def centred(apart: Array, r: Array, diagonal: bool) -> Stats:
     """Return the statistics of one component, summed about its own mean."""
-    r = r.astype(np.float64)
-    mass = float(r.sum())
+    mass = float(r.sum(dtype=np.float64))
     safe = max(mass, 1e-300)
-    mean = apart @ r / safe
-    apart = apart - mean[:, None]
+    mean = (apart @ r).astype(np.float64) / safe
+    apart = apart - mean.astype(apart.dtype)[:, None]
     spread = apart * r
     scatter = np.einsum("dn,dn->d", spread, apart) if diagonal else spread @ apart.T
-    return Stats(np.array([mass]), mean[None], scatter[None] / safe)
+    return Stats(np.array([mass]), mean[None], scatter[None].astype(np.float64) / safe)
 
 
 @cache
