@@ -143,6 +143,18 @@ def test_tracking_needs_no_camera_and_no_screen() -> None:
     assert not loaded & {"cv2", "av", "cyclopts", "msgspec"}
 
 
+def test_a_mixture_is_fitted_without_scikit_learn() -> None:
+    code = (
+        "import tracker\n"
+        "model = tracker.GaussianMixture(2)\n"
+        "try:\n"
+        "    model.predict([1.0])\n"
+        "except tracker.NotFittedError:\n"
+        "    model.fit([1.0, 2.0, 7.0, 8.0]).predict([1.0])"
+    )
+    assert not loaded_by(code) & {"sklearn", "pandas", "matplotlib", "cv2", "av"}
+
+
 def test_the_public_surface_is_this() -> None:
     assert tracker.__all__ == [
         "Config",

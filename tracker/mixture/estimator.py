@@ -220,7 +220,8 @@ class GaussianMixture(FittedMixture):
         y
             Ignored.
         sample_weight
-            Shape (N,), how often each point counts; whole numbers equal repeated rows.
+            Shape (N,), how often each point counts; whole numbers equal repeated rows, from the
+            same start (only `init_params="random"` finds another one, as it draws row by row).
         callback
             Called with an `Iteration` after each round of EM; where it returns True, the fit ends
             with the best mixture found so far.
