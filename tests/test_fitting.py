@@ -433,7 +433,7 @@ def test_without_matplotlib_the_tables_come_and_a_line_says_what_to_install(
     arguments = ["fit", str(geyser), "--components", "2", "--out", str(tmp_path / "out")]
     assert main(arguments) == 0
     assert files(tmp_path / "out") == TABLES
-    assert "pip install 'tracker[plot]'" in capsys.readouterr().err
+    assert "pip install matplotlib" in capsys.readouterr().err
     assert main([*arguments, "--trace", str(tmp_path / "trace")]) == 2
     assert "--trace draws with matplotlib" in capsys.readouterr().err
 

@@ -7,6 +7,7 @@ It imports at its top only what costs nothing, and the rest inside the function,
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -50,11 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             exit_on_error=False,
             result_action="return_value",
         )
+        sys.stdout.flush()
     except CycloptsError:  # already printed
         return Exit.USAGE
     except TrackerError as error:
         print(f"tracker: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:
+        # Whoever reads has seen enough, as `head` does; Python would complain again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.COMPLETE
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     return Exit.COMPLETE if code is None else int(code)

@@ -245,7 +245,7 @@ def _can_draw(outcome: Outcome) -> bool:
     if not plots.can_draw():
         outcome.notes.append(
             "no pictures were drawn, as matplotlib is not installed; "
-            "install it with pip install 'tracker[plot]'"
+            "install it with pip install matplotlib"
         )
     return plots.can_draw()
 

@@ -94,7 +94,7 @@ def need_drawing(option: str) -> None:
     if not can_draw():
         raise ConfigError(
             f"{option} draws with matplotlib, which is not installed; "
-            "install it with pip install 'tracker[plot]'"
+            "install it with pip install matplotlib"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,14 +41,14 @@ def text_output(path: Path | None) -> Iterator[TextIO]:
             yield file
         return
     try:
-        with writing(Path("standard output")):
-            yield sys.stdout
-            sys.stdout.flush()
-    except OutputError as error:
-        if not isinstance(error.__cause__, BrokenPipeError):
-            raise
-        # Whoever reads has seen enough, as `head` does; Python would complain again at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # whoever reads has seen enough, which is no fault of the output
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to standard output: {error.strerror}; name a file with --out"
+        ) from error
 
 
 class CsvWriter:

@@ -352,7 +352,7 @@ def _parquet(file: BinaryIO, shown: str, options: TableOptions) -> _Columns:
     except ImportError as error:
         raise ConfigError(
             f"{shown} is a Parquet file, which takes pyarrow to read; install it with "
-            "pip install 'tracker[tables]', or give a CSV, NPY or NPZ file"
+            "pip install pyarrow, or give a CSV, NPY or NPZ file"
         ) from error
     try:
         parquet = ParquetFile(file)
