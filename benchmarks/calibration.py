@@ -10,7 +10,9 @@ true errors. A run of 2,000 meetings takes about ten minutes on one core.
 from __future__ import annotations
 
 import argparse
+import csv
 import secrets
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +21,16 @@ import numpy as np
 from scipy.stats import beta, chi2
 from table import Table
 
-from tracker import Points, Snapshot, Status, Tracker
+from tracker import Job, Points, Snapshot, Status, Tracker, load_config, run
+from tracker.evaluation import Measure, compare, match, read_rows, read_truth
 from tracker.synthetic import MEETING_KINDS, Meeting, meeting, owners
 from tracker.types import COLOR_BINS, Array
 
 BINS = np.linspace(0, 0.5, 11)
 CONCENTRATION = 0.15  # of an object's colours: few bins of the palette hold most of it
 LIGHT = 0.4  # standard deviation of the logarithm of how the light changes a bin
+SETTLED = 6  # frames after the last touch by which a contact is judged
+WITHIN = 25  # frames around a contact in which the truth must know both objects
 MEMORY = 0.9  # of the light, from frame to frame
 
 
@@ -158,6 +163,67 @@ def _squared_error(truth: Meeting, snapshots: Sequence[Snapshot], frame: int) ->
             error = track.mean - truth.centres[frame, 0]
             return float(error @ np.linalg.solve(track.position_covariance, error))
     return np.nan
+
+
+# Real contacts ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A real clip with truth, in the folder of the clips."""
+
+    name: str
+    spec: str
+    truth: str
+    settings: tuple[str, ...] = ()
+
+
+CLIPS = (
+    Clip("PETS09 S2.L1", "pets09_s2l1/vtest.avi", "pets09_s2l1/gt.txt"),
+    Clip("TUD-Campus", "tud_campus/img1", "tud_campus/gt/gt.txt", ("source.fps=25",)),
+)
+
+
+def real_contacts(data: Path) -> Table:
+    """Compare P(swap) of the contacts of real clips with the truth, where both are known there."""
+    lines = []
+    for clip in CLIPS:
+        with tempfile.TemporaryDirectory() as folder:
+            config = load_config(None, ["output.video=false", *clip.settings])
+            run(Job(spec=str(data / clip.spec), out=Path(folder), config=config))
+            found = read_rows(Path(folder) / "tracks.csv")
+            with (Path(folder) / "contacts.csv").open(encoding="ascii") as file:
+                contacts = [row for row in csv.DictReader(file) if row["stage"] == "parted"]
+        truth = read_truth(data / clip.truth)
+        matching = match(compare(truth, found, Measure("point", radius=25)))
+        owners = {
+            (int(found.frames[column]), int(found.ids[column])): int(truth.ids[row])
+            for row, column in zip(matching.rows, matching.columns, strict=True)
+        }
+        known = []
+        for row in contacts:
+            pair = int(row["first"]), int(row["second"])
+            before = _nearest_owners(owners, pair, int(row["from_frame"]), -1)
+            after = _nearest_owners(owners, pair, int(row["to_frame"]) + SETTLED, 1)
+            if None not in before and len(set(before)) == 2 and set(before) == set(after):
+                known.append((float(row["p_swap"]), float(before != after)))
+        doubt, exchanged = np.array(known).reshape(-1, 2).T
+        brier = f"{((doubt - exchanged) ** 2).mean():.4f}" if len(doubt) else "none"
+        counts = (len(contacts), len(known), int(exchanged.sum()))
+        lines.append((clip.name, *map(str, counts), f"{doubt.sum():.1f}", brier))
+    return Table(
+        "Contacts of real clips",
+        ("clip", "contacts", "truth known", "ids exchanged", "expected", "Brier"),
+        lines,
+    )
+
+
+def _nearest_owners(
+    owners: dict[tuple[int, int], int], pair: tuple[int, int], frame: int, step: int
+) -> list[int | None]:
+    """Return which true object each of two tracks followed nearest to a frame, on one side."""
+    frames = range(frame, frame + step * WITHIN, step)
+    return [next((owners[i, k] for i in frames if (i, k) in owners), None) for k in pair]
 
 
 # What is said of it -------------------------------------------------------------------------------
@@ -308,6 +374,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000, help="number of meetings")
     parser.add_argument("--seed", type=int, help="seed of the meetings; default: a fresh one")
     parser.add_argument("--out", type=Path, help="reliability diagram (png); without it, text only")
+    parser.add_argument("--data", type=Path, help="folder of real clips; theirs are judged, too")
     parser.add_argument("--markdown", action="store_true", help="print tables for the README")
     arguments = parser.parse_args()
     if arguments.count < 1:
@@ -323,6 +390,8 @@ def main() -> None:
     print(f"seed {seed}\n")
     for table in (overview(results, said), reliability(said), precision(said)):
         table.print(markdown=arguments.markdown)
+    if arguments.data is not None:
+        real_contacts(arguments.data).print(markdown=arguments.markdown)
     if arguments.out is not None:
         draw(said, arguments.out)
 
