@@ -117,6 +117,17 @@ def test_a_path_moves_no_farther_than_its_uncertainty_allows() -> None:
     assert np.sqrt(np.mean(moved**2)) <= 0.7
 
 
+def test_a_sharp_turn_behind_something_is_no_obstacle() -> None:
+    there, back = line(40), line(40, 206, -4)
+    path = np.concatenate([there, back])
+    rows = of_paths({1: path})
+    rows = [replace(s, tracks=()) if 35 <= s.frame < 45 else s for s in rows]
+    refined = combine(rows, rows)
+    assert names(refined) == {1}
+    seen = np.r_[0:35, 45:80]
+    assert np.sqrt(np.mean((path_of(refined, 1) - path[seen]) ** 2)) < 1
+
+
 def test_an_object_is_known_from_its_first_sight_to_its_last() -> None:
     nothing = np.zeros((0, 2))
     masks = [nothing] * 5 + [ellipse(mean) for mean in line(40)] + [nothing] * 20

@@ -28,6 +28,8 @@ _FEWEST = 5  # frames in which two tracks must agree for that to count
 _PROOF = 10  # frames apart from others that prove an object which only one pass has seen
 _LEAP = 3.0  # standard deviations of the extent that no object moves in a frame
 _LAST_RESORT = 0.01  # how sure a leap is where the number of objects is known
+_SHARP = 3.0  # times the typical bend of a path, where it becomes soft
+_SOFTEST = 1e-3
 _STIFFNESS = 10.0 ** np.arange(-1, 3.1, 0.5)  # of paths, the largest that fits is taken
 
 _Pair: TypeAlias = tuple[Track | None, Track | None]
@@ -386,8 +388,9 @@ def _smoothed(rows: _Rows, times: Array) -> _Rows:
     """Lay the rows of an object on the stiffest path that the uncertainty of their places allows.
 
     The path x minimises Σ w (y − x)² + λ Σ (x″)², which is the mean of a forward-backward smoother
-    whose velocity is a random walk; λ is the largest at which the places y are off by no more than
-    their position covariance claims (Morozov's discrepancy principle).
+    whose velocity is a random walk; λ is lowered where the path turns sharply, and otherwise the
+    largest at which the places y are off by no more than their position covariance claims
+    (Morozov's discrepancy principle).
     """
     places = np.array(list(rows)) - min(rows)
     tracks = list(rows.values())
@@ -398,8 +401,10 @@ def _smoothed(rows: _Rows, times: Array) -> _Rows:
     precision, seen = np.zeros(places[-1] + 1), np.zeros((places[-1] + 1, 2))
     precision[places], seen[places] = np.median(variances) / variances, means
     smooth: Array = means
+    whole = _path(seen, precision, np.full(len(seen) - 2, _STIFFNESS[0]))
     for stiffness in _STIFFNESS:
-        path = _path(seen, precision, stiffness)[places]
+        whole = _path(seen, precision, stiffness * _bending(whole))
+        path = whole[places]
         error = precision[places] @ ((path - means) ** 2).sum(axis=1)
         if error > 2 * len(places) * np.median(variances):
             break
@@ -416,8 +421,19 @@ def _smoothed(rows: _Rows, times: Array) -> _Rows:
     }
 
 
-def _path(places: Array, precision: Array, stiffness: float) -> Array:
-    """Solve (W + λ DᵀD) x = W y, D being second differences: shapes (n, 2), (n,) -> (n, 2)."""
+def _bending(path: Array) -> Array:
+    """Return how stiff each inner place of a path is, shape (n - 2,): less where it turns sharply.
+
+    These are the weights of a Cauchy error on x″, whose scale is the typical |x″| of the path.
+    """
+    bends = np.linalg.norm(np.diff(path, 2, axis=0), axis=1)
+    weights = 1 / (1 + (bends / (_SHARP * np.median(bends) + 1e-9)) ** 2)
+    softened: Array = np.maximum(weights, _SOFTEST)  # gaps in the path hang on it
+    return softened
+
+
+def _path(places: Array, precision: Array, stiffness: Array) -> Array:
+    """Solve (W + Dᵀ Λ D) x = W y, D being second differences: shapes (n, 2), (n,), (n - 2,)."""
     bands = np.zeros((3, len(places)))
     bands[2] = precision
     bands[2, :-2] += stiffness
