@@ -29,7 +29,7 @@ _PROOF = 10  # frames apart from others that prove an object which only one pass
 _LEAP = 3.0  # standard deviations of the extent that no object moves in a frame
 _LAST_RESORT = 0.01  # how sure a leap is where the number of objects is known
 _SHARP = 3.0  # times the typical bend of a path, where it becomes soft
-_SOFTEST = 1e-3
+_SOFTEST = 1e-3  # share of its stiffness that a path keeps anywhere
 _STIFFNESS = 10.0 ** np.arange(-1, 3.1, 0.5)  # of paths, the largest that fits is taken
 
 _Pair: TypeAlias = tuple[Track | None, Track | None]
