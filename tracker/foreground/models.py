@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Literal, NoReturn
 
 import cv2
@@ -21,7 +22,40 @@ LEAST_CONTRAST = 12.0
 """Difference from the level that makes foreground at least, grey levels."""
 
 
-class OpenCVBackground:
+class Untaught(ABC):
+    """A model that nobody teaches: it sees to itself, and says nothing of the background."""
+
+    @abstractmethod
+    def foreground(self, image: Image) -> Mask:
+        """Return the cells of `image` that are foreground."""
+
+    @abstractmethod
+    def relearn(self, image: Image, protected: Mask) -> None:
+        """Take `image`, which is foreground for the most part, for the background."""
+
+    def due(self, time: float) -> bool:
+        """Say no: there is nothing to teach."""
+        del time
+        return False
+
+    def unsettled(self) -> bool:
+        """Say no: there is no light to follow."""
+        return False
+
+    def appearance(self, cells: NDArray[np.intp]) -> NoReturn:
+        """Refuse: without a picture of the background there is no shadow test."""
+        raise NotImplementedError(f"{type(self).__name__} knows no background to compare with.")
+
+    def learn(self, image: Image, time: float, foreground: Mask, protected: Mask) -> NoReturn:
+        """Refuse; see `due`."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be taught.")
+
+    def relight(self, image: Image, protected: Mask) -> NoReturn:
+        """Refuse; see `unsettled`."""
+        raise NotImplementedError(f"{type(self).__name__} follows no light.")
+
+
+class OpenCVBackground(Untaught):
     """OpenCV's MOG2 or KNN, for comparison; they find shadows by themselves.
 
     Parameters
@@ -41,34 +75,13 @@ class OpenCVBackground:
         """Return the cells that the model calls foreground, and learn `image`."""
         return np.asarray(np.where(self.subtractor.apply(image) == 255, 255, 0), np.uint8)
 
-    def appearance(self, cells: NDArray[np.intp]) -> NoReturn:
-        """Refuse: these models do their own shadow test."""
-        raise NotImplementedError("OpenCV's models find shadows by themselves.")
-
-    def due(self, time: float) -> bool:
-        """Say no: these models learn from every frame that they see."""
-        del time
-        return False
-
-    def learn(self, image: Image, time: float, foreground: Mask, protected: Mask) -> NoReturn:
-        """Refuse: there is nothing to learn twice."""
-        raise NotImplementedError("OpenCV's models learn from every frame that they see.")
-
-    def unsettled(self) -> bool:
-        """Say no: these models know nothing of light."""
-        return False
-
-    def relight(self, image: Image, protected: Mask) -> NoReturn:
-        """Refuse: there is no light to follow."""
-        raise NotImplementedError("OpenCV's models know nothing of light.")
-
     def relearn(self, image: Image, protected: Mask) -> None:
         """Learn `image` quickly; these models cannot spare what is `protected`."""
         del protected
         self.subtractor.apply(image, learningRate=RELEARNED)
 
 
-class ThresholdBackground:
+class ThresholdBackground(Untaught):
     """Dark objects on bright ground, or bright ones on dark; nothing needs to be learned.
 
     Parameters
@@ -104,27 +117,6 @@ class ThresholdBackground:
         if self.polarity == "auto":
             self.polarity = "dark" if dark.sum() <= bright.sum() else "bright"
         return np.where(dark if self.polarity == "dark" else bright, 255, 0).astype(np.uint8)
-
-    def appearance(self, cells: NDArray[np.intp]) -> NoReturn:
-        """Refuse: without a background there is no shadow test."""
-        raise NotImplementedError("A threshold knows no background to compare shadows with.")
-
-    def due(self, time: float) -> bool:
-        """Say no: there is nothing to learn."""
-        del time
-        return False
-
-    def learn(self, image: Image, time: float, foreground: Mask, protected: Mask) -> NoReturn:
-        """Refuse: there is nothing to learn."""
-        raise NotImplementedError("A threshold learns nothing.")
-
-    def unsettled(self) -> bool:
-        """Say no: each frame is judged by itself."""
-        return False
-
-    def relight(self, image: Image, protected: Mask) -> NoReturn:
-        """Refuse: there is no light to follow."""
-        raise NotImplementedError("A threshold judges each frame by itself.")
 
     def relearn(self, image: Image, protected: Mask) -> None:
         """Do nothing: each frame is judged by itself."""
