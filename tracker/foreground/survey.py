@@ -72,9 +72,7 @@ def background_statistics(images: NDArray[np.uint8]) -> Statistics:
     middle = rank_filter(images, count // 2)
     if any((gain(image, middle) != 1.0).any() for image in images):
         lit = middle.astype(np.float32)
-        images = np.stack(
-            [np.clip(image / local_gain(image, lit), 0, 255).astype(np.uint8) for image in images]
-        )
+        images = np.stack([_relit(image, lit) for image in images])
         middle = rank_filter(images, count // 2)
     distance = np.stack([cv2.absdiff(image, middle) for image in images]).astype(np.uint8)
     spread = rank_filter(distance, int(NOISE_QUANTILE * count)).astype(np.float32)
@@ -84,17 +82,28 @@ def background_statistics(images: NDArray[np.uint8]) -> Statistics:
     return Statistics(middle.astype(np.float32), np.maximum(noise, np.median(noise)))
 
 
+def _relit(image: Image, reference: NDArray[np.float32]) -> Image:
+    """Return `image` in the light of `reference`."""
+    change = local_gain(image, reference)
+    if (change == 1.0).all():
+        return image
+    return np.asarray(np.clip(image / change, 0, 255), np.uint8)
+
+
 def rank_filter(images: NDArray[np.uint8], rank: int) -> Image:
     """Return the value of the given rank (from 0) at each pixel, over the first axis.
 
     Bisection of the 256 levels, bit by bit: eight passes of comparisons over whole pictures.
     """
     level = np.zeros(images.shape[1:], np.uint8)
+    lower = np.empty(level.shape, np.bool_)
+    counts = np.uint8 if len(images) < 256 else np.uint16
     for bit in (128, 64, 32, 16, 8, 4, 2, 1):
         candidate = level | np.uint8(bit)
-        below = np.zeros(level.shape, np.uint16)
+        below = np.zeros(level.shape, counts)
         for image in images:
-            below += image < candidate
+            np.less(image, candidate, out=lower)
+            np.add(below, lower.view(np.uint8), out=below)
         level = np.where(below <= rank, candidate, level)
     return level
 

@@ -269,7 +269,7 @@ class ProcessSource:
                 while isinstance(received := sampler.receive(), tuple):
                     place += 1
                     if place > taken:  # where a decoder died, the next one goes on
-                        yield received[1].copy()
+                        yield received[1]
                 taken = max(taken, place)
             finally:
                 sampler.close()
