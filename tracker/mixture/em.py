@@ -260,6 +260,12 @@ def _collapsed(mixture: Mixture, problem: Problem) -> NDArray[np.bool_]:
     lost = np.asarray(~np.isfinite(scaled).all(axis=(1, 2)))
     if lost.any():
         scaled = np.where(lost[:, None, None], np.eye(len(scale)), scaled)
+    if scaled.shape[1] == 2:
+        # λ₁ ≥ det/trace and λ₂ ≤ trace: where that suffices, nobody needs the eigenvalues.
+        xx, yy, xy = scaled[:, 0, 0], scaled[:, 1, 1], scaled[:, 0, 1]
+        trace = xx + yy
+        if (xx * yy - xy * xy > trace * np.maximum(point, line * trace)).all():
+            return lost
     values = np.linalg.eigvalsh(scaled)
     flat = np.asarray(values[:, 0] <= np.maximum(point, line * values[:, -1]))
     collapsed: NDArray[np.bool_] = lost | flat
