@@ -55,9 +55,10 @@ def gain(image: Image, reference: Image) -> NDArray[np.float32]:
     new, old = new[:, lit] + np.float32(1.0), old[:, lit] + np.float32(1.0)
     each = new / old
     quarter = each.shape[1] // 4
-    order = np.argpartition(each, (quarter, each.shape[1] - 1 - quarter), axis=1)
-    middle = order[:, quarter : each.shape[1] - quarter]
-    ratio = np.take_along_axis(new, middle, 1).sum(1) / np.take_along_axis(old, middle, 1).sum(1)
+    order = np.sort(each, axis=1)  # several times as fast as a partition
+    low, high = order[:, quarter, None], order[:, -1 - quarter, None]
+    middle = (each >= low) & (each <= high)
+    ratio = (new * middle).sum(axis=1) / (old * middle).sum(axis=1)
     steady = bool(np.abs(np.log(ratio)).max() < STEADY)
     return np.ones(3, np.float32) if steady else ratio
 
@@ -78,7 +79,7 @@ def local_gain(
         np.asarray(cv2.resize(lit, size, interpolation=cv2.INTER_AREA), np.float32)
         for lit in (image.astype(np.float32), np.minimum(reference, 255.0))
     )
-    use = _tells(np.moveaxis(new, -1, 0), np.moveaxis(old, -1, 0))
+    use = _tells(*(np.ascontiguousarray(np.moveaxis(lit, -1, 0)) for lit in (new, old)))
     if protected is not None:
         use &= np.asarray(cv2.resize(protected, size, interpolation=cv2.INTER_NEAREST)) == 0
     whole = np.log(gain(image, np.asarray(cv2.convertScaleAbs(reference), np.uint8)))
