@@ -17,7 +17,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 from peers import ARENA, TRACKERS, UPRIGHT, Cleaning, boxes, identities
 from table import Table
 from variations import ABLATION, Variation, sweep
@@ -126,6 +128,46 @@ def fish(bench: Bench) -> Iterator[Table]:
         ("method", "positions with a track within 20 px", "median distance", "ids used"),
         lines,
     )
+
+
+def caltrans(bench: Bench) -> Iterator[Table]:
+    """Measure how many of the vehicles painted in the last frame of ten webcams have a track."""
+    totals: dict[str, list[tuple[int, int, int]]] = {}
+    for painted in sorted((bench.data / "caltrans").glob("*_mask.png")):
+        clip = painted.with_name(painted.name.replace("_mask.png", ".mp4"))
+        mask = cv2.imread(str(painted), cv2.IMREAD_GRAYSCALE)
+        assert mask is not None, painted
+        with open_source(str(clip)) as source:
+            last = max(frame.index for frame in source)
+        results = [(OURS, bench.track(clip)), *bench.track_by_peers(clip, UPRIGHT)]
+        for name, found in results:
+            totals.setdefault(name, []).append(_painted(mask, found.select(found.frames == last)))
+    lines = []
+    for name, counts in totals.items():
+        vehicles, kept, false = np.array(counts).T
+        shares = f"{np.mean(kept / vehicles):.0%}", f"{np.mean(false / vehicles):.2f}"
+        lines.append((name, *shares, f"{kept.sum()} of {vehicles.sum()}"))
+    yield Table(
+        "Ten traffic webcams, vehicles painted in the last frame, mean over the clips",
+        ("method", "vehicles with a track", "false tracks a vehicle", "vehicles in all"),
+        lines,
+    )
+
+
+def _painted(mask: NDArray[np.uint8], found: Trajectories) -> tuple[int, int, int]:
+    """Count painted vehicles, those that a track's ellipse overlaps, and tracks on none."""
+    count, labels = cv2.connectedComponents((mask > 127).astype(np.uint8), connectivity=8)
+    seen: set[int] = set()
+    false = 0
+    for left, top, width, height in found.boxes:
+        ellipse = np.zeros(mask.shape, np.uint8)
+        centre = round(left + width / 2), round(top + height / 2)
+        axes = max(round(width / 2), 1), max(round(height / 2), 1)
+        cv2.ellipse(ellipse, centre, axes, 0, 0, 360, 255, cv2.FILLED)
+        under = set(np.unique(labels[ellipse > 0]).tolist()) - {0}
+        seen |= under
+        false += not under
+    return count - 1, len(seen), false
 
 
 def mouse(bench: Bench) -> Iterator[Table]:
@@ -238,6 +280,7 @@ CLIPS: dict[str, Callable[[Bench], Iterator[Table]]] = {
     "pets": pets,
     "tud": tud,
     "fish": fish,
+    "caltrans": caltrans,
     "mouse": mouse,
     "demo": demo,
     "meetings": meetings,
