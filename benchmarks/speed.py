@@ -1,4 +1,4 @@
-"""Measure how fast a clip is tracked, beside decoding it alone and beside a peer.
+"""Measure how fast a clip is tracked, beside decoding it alone and beside peers.
 
 `python benchmarks/speed.py CLIP ...` runs every way over each clip, and over a drawn 1080p clip,
 in turns, each time in a process of its own, and prints medians. Times are those of the whole
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -53,11 +54,11 @@ def decode(clip: str) -> None:
     print(sum(1 for _ in pictures(clip)))
 
 
-def peer(clip: str) -> None:
-    """Track a clip with MOG2 and SORT."""
+def peer(background: str, clip: str) -> None:
+    """Track a clip with a background model of OpenCV's and SORT."""
     from peers import UPRIGHT, boxes, identities
 
-    identities(enumerate(boxes(pictures(clip), "MOG2", UPRIGHT)), "SORT", 25)
+    identities(enumerate(boxes(pictures(clip), background, UPRIGHT)), "SORT", 25)
 
 
 def draw(clip: str) -> None:
@@ -74,7 +75,12 @@ def draw(clip: str) -> None:
     writer.release()
 
 
-CHILDREN: dict[str, Callable[[str], None]] = {"decode": decode, "peer": peer, "draw": draw}
+CHILDREN: dict[str, Callable[[str], None]] = {
+    "decode": decode,
+    "mog2": partial(peer, "MOG2"),
+    "knn": partial(peer, "KNN"),
+    "draw": draw,
+}
 
 
 def child(name: str, clip: str) -> list[str]:
@@ -89,7 +95,8 @@ def commands(clip: str, out: str) -> dict[str, list[str]]:
         "decoding alone (OpenCV)": child("decode", clip),
         "tracker run --no-video": [*run, "--no-video"],
         "tracker run": run,
-        "MOG2 + SORT": child("peer", clip),
+        "MOG2 + SORT": child("mog2", clip),
+        "KNN + SORT": child("knn", clip),
     }
 
 
