@@ -405,7 +405,6 @@ def test_importing_the_sources_loads_no_opencv() -> None:
     ("clip", "frames", "verdict", "words"),
     [
         ("pets09_s2l1/vtest.avi", 795, Verdict.COMPLETE, ""),
-        ("robustness/demo_rawvideo_48x48.avi", 51, Verdict.COMPLETE, "the decoder died"),
         ("robustness/plaza_lying_header.avi", 341, Verdict.COMPLETE, "claims 682"),
         ("robustness/tree.avi", 68, Verdict.COMPLETE, "claims 444"),
         ("robustness/video02.avi", 748, Verdict.COMPLETE, "claims 750"),
@@ -422,3 +421,13 @@ def test_real_clips(data: Path, clip: str, frames: int, verdict: Verdict, words:
     assert opened.facts.verdict is verdict
     assert words in opened.facts.reason
     assert bool(words) == bool(opened.facts.reason)
+
+
+@pytest.mark.clips
+def test_a_clip_that_crashes_opencv_is_read_whole(data: Path) -> None:
+    """OpenCV writes beyond its memory at the end of this clip, which as a rule ends its process."""
+    with open_source(str(data / "robustness" / "demo_rawvideo_48x48.avi")) as opened:
+        assert [frame.index for frame in opened] == list(range(51))
+        assert len(list(opened.sample(12))) == 12
+    assert opened.facts.verdict is Verdict.COMPLETE
+    assert opened.facts.reason == "" or "the decoder died" in opened.facts.reason
