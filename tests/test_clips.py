@@ -73,6 +73,7 @@ def test_objects_are_kept_while_the_light_goes(data: Path, tmp_path: Path) -> No
     assert len(np.unique(tracks.ids)) < 60
 
 
+@pytest.mark.clips
 def test_demo_clip(tmp_path: Path) -> None:
     run(ROOT / "videos" / "demo.mp4", "--out", tmp_path)
     truth = read_rows(ROOT / "videos" / "demo_truth.csv")
