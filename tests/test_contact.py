@@ -92,6 +92,26 @@ def test_names_follow_the_colours_where_motion_allows(confusion: float) -> None:
         assert state.objects.identity.min() > 0.9
 
 
+def test_colours_that_changed_over_a_long_time_are_no_exchange() -> None:
+    tracker = Tracker()
+    for i in range(8):
+        discs = [disc(np.array([x, 100.0])) for x in (100.0, 300.0)]
+        bins = np.repeat(np.array([3, 40], dtype=np.uint8), [len(d) for d in discs])
+        tracker.update(Points(np.vstack(discs), colors=bins), time=i / 25)
+    objects = tracker.state.objects
+    before = objects.colors.copy()
+    drifted = replace(objects, colors=0.7 * before + 0.3 * before[::-1])
+    episode = Episode(1, 2, before, objects.lengths, 0.5, apart=4, reported=True)
+    places = []
+    for sights in (5.0, 50.0):
+        seen = replace(episode, sights=np.full(2, sights))
+        prior = replace(tracker.state, objects=drifted, episodes=(seen,))
+        state, _, _ = follow_contacts(prior, color_rate=0.1)
+        places.append(float(state.objects.means[0, 0]))
+    assert places[0] > 200, "so much, so soon: it has the other's colours"
+    assert places[1] < 200, "so little, after so long: its own have changed"
+
+
 @pytest.mark.parametrize("colors", [None, (3, 40)])
 def test_identity_falls_in_a_contact_and_rises_by_evidence_alone(
     colors: tuple[int, int] | None,

@@ -19,7 +19,8 @@ from tracker.sources import ArraySource
 from tracker.sources.base import SourceFacts
 from tracker.tape import Tape
 from tracker.tracking import combine, look_back
-from tracker.types import Array, Points, Scene, Snapshot, Status, Track
+from tracker.tracking.passes import settled
+from tracker.types import Array, Contact, ContactStage, Points, Scene, Snapshot, Status, Track
 
 FPS = 25.0
 EXTENT = np.diag([36.0, 81.0])
@@ -224,6 +225,28 @@ def test_there_are_never_more_objects_than_is_known() -> None:
     refined = combine(result, result, objects=2)
     assert names(refined) == {1, 2}
     assert [len(s.tracks) for s in refined] == [2] * 30 + [1] * 30 + [2] * 30
+
+
+def test_a_late_decision_takes_effect_where_it_belongs() -> None:
+    before = of_paths({1: line(), 2: line(begin=300, step=-4)})
+    alike, decided = 30, 40  # where the doubt is greatest, and where it ends
+
+    def told(place: int) -> tuple[Contact, ...]:
+        if not 20 <= place <= decided:
+            return ()
+        ended = place == decided
+        stage = ContactStage.PARTED if ended else ContactStage.OPEN
+        doubt = 0.1 if ended else 0.4 - abs(min(place, alike) - alike) / 100
+        return (Contact((1, 2), stage, not ended, 0.5, doubt, "appearance", exchanged=ended),)
+
+    rows = [replace(s, diagnostics=replace(s.diagnostics, contacts=told(s.frame))) for s in before]
+    after = settled(rows)
+    for place, (one, other) in enumerate(zip(before, after, strict=True)):
+        means = [t.mean for t in one.tracks]
+        if alike <= place < decided:
+            means.reverse()
+        assert [t.id for t in other.tracks] == [1, 2]
+        np.testing.assert_array_equal([t.mean for t in other.tracks], means)
 
 
 def test_passes_over_other_frames_are_refused() -> None:

@@ -235,6 +235,9 @@ class Contact:
     decided_by
         "motion" or "appearance", whichever tells the two histories apart; "neither" where both
         leave them as likely as that.
+    exchanged
+        True where the names were exchanged in this frame, as the tracks had followed the wrong ones
+        since the contact.
     """
 
     tracks: tuple[int, int]
@@ -243,6 +246,7 @@ class Contact:
     depth: float
     swap: float
     decided_by: str
+    exchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Identity over time: predict, refine, retire, spawn."""
 
-from tracker.tracking.hindsight import combine, look_back
+from tracker.tracking.hindsight import combine
+from tracker.tracking.passes import look_back
 from tracker.tracking.policy import Info, step
 from tracker.tracking.state import State
 from tracker.tracking.tracker import Tracker, snapshot, start

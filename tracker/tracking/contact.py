@@ -91,16 +91,22 @@ def follow_contacts(
             reported=reported,
         )
     unsettled = (objects.missing | objects.contact).tolist()
+    colored = ~objects.contact & (objects.mass > 0)
     for pair, episode in list(episodes.items()):
         here = [row[name] for name in pair if name in row]
+        if len(here) == 2:
+            episode = replace(episode, sights=episode.sights + colored[here])
+            episodes[pair] = episode
         busy = pair in open_now or any(unsettled[k] for k in here)
         verdict, stage = _Verdict(_log_odds(episode.confusion), 0.0), ContactStage.OPEN
+        exchanged = False
         if len(here) < 2:
             stage = ContactStage.LOST  # which of the two was lost is as open as who is who
         elif not busy and episode.apart + 1 == _PARTED:
             both = np.array(here)
             verdict, stage = _judged(episode, objects, both, color_rate), ContactStage.PARTED
-            if verdict.exchanged:
+            exchanged = verdict.exchanged
+            if exchanged:
                 objects = _exchanged(objects, *here)
         if stage is ContactStage.OPEN:
             if not busy:
@@ -124,6 +130,7 @@ def follow_contacts(
                 depth=episode.depth,
                 swap=verdict.swap,
                 decided_by=verdict.decided_by,
+                exchanged=exchanged,
             )
         )
     state = replace(state, objects=objects, episodes=tuple(episodes.values()))
@@ -218,7 +225,7 @@ def _judged(
     evidence = 0.0  # for each going its way
     if episode.colors.sum() > 0:
         before = _smoothed(episode.colors)
-        kept = (1 - color_rate) ** _PARTED
+        kept = ((1 - color_rate) ** episode.sights)[:, None]
         after = np.maximum((objects.colors[both] - kept * episode.colors) / (1 - kept), 0.0)
         difference = _smoothed(after)[0] - _smoothed(after)[1]
         color = _COLOR_SAMPLES * float(difference @ (np.log(before[0]) - np.log(before[1])))

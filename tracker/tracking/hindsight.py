@@ -1,67 +1,28 @@
-"""A second pass: the same points seen from the end, and what both passes know joined to one.
+"""What two passes over a whole run know, joined to one.
 
-The step that follows objects forwards in time follows them backwards just as well, from the last
-frame to the first. Both passes see the same points and err at different places: what one has not
-found yet, has lost or takes for something else, the other may still, or already, know. Joining them
-is the two-filter form of smoothing (Fraser & Potter 1969), with whole tracks instead of one state.
+Where they agree of whom they speak there is nothing to decide; where they do not, the surer one is
+believed.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from scipy.linalg import solveh_banded
-from scipy.optimize import linear_sum_assignment
 
-from tracker.config import TrackingOptions
-from tracker.tracking.policy import step
-from tracker.tracking.tracker import snapshot, start
-from tracker.types import Array, Event, Points, Scene, Snapshot, Status, Track
+from tracker.tracking.passes import FEWEST, RANK, Pair, joined, pairs, settled
+from tracker.tracking.paths import smoothed
+from tracker.types import Event, Snapshot, Status, Track
 
-_SAME = 1.5  # standard deviations of the extent within which two tracks are at the same place
-_FEWEST = 5  # frames in which two tracks must agree for that to count
 _PROOF = 10  # frames apart from others that prove an object which only one pass has seen
 _LEAP = 3.0  # standard deviations of the extent that no object moves in a frame
 _LAST_RESORT = 0.01  # how sure a leap is where the number of objects is known
-_SHARP = 3.0  # times the typical bend of a path, where it becomes soft
-_SOFTEST = 1e-3  # share of its stiffness that a path keeps anywhere
-_STIFFNESS = 10.0 ** np.arange(-1, 3.1, 0.5)  # of paths, the largest that fits is taken
 
-_Pair: TypeAlias = tuple[Track | None, Track | None]
 _Rows: TypeAlias = dict[int, Track]
-
-
-def look_back(
-    frames: Iterable[tuple[Snapshot, Points]], options: TrackingOptions, scene: Scene
-) -> Iterator[Snapshot]:
-    """Follow the objects from the last frame to the first.
-
-    Parameters
-    ----------
-    frames
-        What the first pass knew after each frame, and its points, the last frame first.
-    options
-        The policy, as in the first pass.
-    scene
-        What is known of the place.
-
-    Yields
-    ------
-    Snapshot
-        What is known of each frame from those behind it; velocities point forwards in time.
-    """
-    state, last = start(options, scene), None
-    for ahead, points in frames:
-        last = ahead.time if last is None else last
-        state, info = step(state, points, last - ahead.time, options)
-        behind = snapshot(ahead.frame, ahead.time, state, info)
-        tracks = tuple(replace(track, velocity=-track.velocity) for track in behind.tracks)
-        yield replace(behind, tracks=tracks)
 
 
 def combine(
@@ -94,14 +55,14 @@ def combine(
             f"The passes are of {len(forward)} and {len(backward)} frames that are not the same; "
             "hand over both in the order of the frames."
         )
-    pieces, links = _cut(_pairs(forward, backward))
+    pieces, links = _cut(pairs(settled(forward), settled(backward[::-1])[::-1]))
     if objects:
         links = [link._replace(sure=max(link.sure, _LAST_RESORT)) for link in links]
     times = np.array([one.time for one in forward])
     tracks: list[dict[int, Track]] = [{} for _ in forward]
     names: list[dict[int, int]] = [{} for _ in forward]  # of the tracks of the forward pass
     found = [
-        _Found(_smoothed(rows, times), own)
+        _Found(smoothed(rows, times), own)
         for own in _objects(pieces, links)
         if (rows := _best_rows(own))
     ]
@@ -118,55 +79,6 @@ def combine(
     return _renamed(forward, tracks, names)
 
 
-def _pairs(forward: Sequence[Snapshot], backward: Sequence[Snapshot]) -> list[list[_Pair]]:
-    """Pair the tracks of the two passes that are at the same place in a frame.
-
-    Where several are, those go together that do so in most frames.
-    """
-    near = [
-        _nearness(ahead.tracks, behind.tracks)
-        for ahead, behind in zip(forward, backward, strict=True)
-    ]
-    counts = Counter(
-        (ahead.tracks[i].id, behind.tracks[j].id)
-        for ahead, behind, close in zip(forward, backward, near, strict=True)
-        for i, j in _assigned(close)
-    )
-    pairs: list[list[_Pair]] = []
-    for ahead, behind, close in zip(forward, backward, near, strict=True):
-        often = np.array([[counts[a.id, b.id] for b in behind.tracks] for a in ahead.tracks])
-        often = often.reshape(close.shape) * (close > 0)
-        together = _assigned(np.where(often < _FEWEST, 0, often))
-        first, second = {i for i, _ in together}, {j for _, j in together}
-        pairs.append(
-            [
-                *((ahead.tracks[i], behind.tracks[j]) for i, j in together),
-                *((t, None) for i, t in enumerate(ahead.tracks) if i not in first),
-                *((None, t) for j, t in enumerate(behind.tracks) if j not in second),
-            ]
-        )
-    return pairs
-
-
-def _nearness(ahead: Sequence[Track], behind: Sequence[Track]) -> Array:
-    """Return how near the first are to the second: 1 at the same place, 0 where they are apart."""
-    if not ahead or not behind:
-        return np.zeros((len(ahead), len(behind)))
-    means, extents = (np.array([getattr(t, k) for t in ahead]) for k in ("mean", "covariance"))
-    others, shapes = (np.array([getattr(t, k) for t in behind]) for k in ("mean", "covariance"))
-    apart = means[:, None] - others[None]
-    both = 0.5 * (extents[:, None] + shapes[None])
-    distance = np.einsum("abi,abij,abj->ab", apart, np.linalg.inv(both), apart)
-    near: Array = np.maximum(1 - distance / _SAME**2, 0.0)
-    return near
-
-
-def _assigned(gain: Array) -> list[tuple[int, int]]:
-    """Return rows and columns that go together for the largest gain; those without any stay out."""
-    rows, columns = linear_sum_assignment(-gain)
-    return [(i, j) for i, j in zip(rows.tolist(), columns.tolist(), strict=True) if gain[i, j] > 0]
-
-
 @dataclass(slots=True)
 class _Piece:
     """A stretch of an object within which nobody disagrees.
@@ -177,7 +89,7 @@ class _Piece:
         By place in the sequence of frames, the tracks of both passes, or that of the only one.
     """
 
-    rows: dict[int, _Pair] = field(default_factory=dict)
+    rows: dict[int, Pair] = field(default_factory=dict)
 
     @property
     def agreed(self) -> bool:
@@ -214,15 +126,15 @@ class _Link(NamedTuple):
     second: int
 
 
-def _cut(pairs: Sequence[Sequence[_Pair]]) -> tuple[list[_Piece], list[_Link]]:
+def _cut(found: Sequence[Sequence[Pair]]) -> tuple[list[_Piece], list[_Link]]:
     """Cut the tracks of both passes where their partner changes, and link what each holds for one.
 
     Where the passes disagree about who is who, each proposes links of its own.
     """
     pieces: list[_Piece] = []
     course: dict[tuple[int, int], list[int]] = defaultdict(list)  # the pieces of a track, in order
-    for place, found in enumerate(pairs):
-        for pair in found:
+    for place, here in enumerate(found):
+        for pair in here:
             keys = [(side, track.id) for side, track in enumerate(pair) if track is not None]
             newest = {course[key][-1] if course[key] else None for key in keys}
             number = newest.pop()
@@ -240,7 +152,7 @@ def _cut(pairs: Sequence[Sequence[_Pair]]) -> tuple[list[_Piece], list[_Link]]:
         for first, second in {
             *pairwise(numbers),
             *pairwise(n for n in numbers if pieces[n].agreed),
-            *pairwise(n for n in numbers if len(pieces[n].rows) >= _FEWEST),
+            *pairwise(n for n in numbers if len(pieces[n].rows) >= FEWEST),
         }
     ]
     return pieces, links
@@ -281,19 +193,19 @@ def _best_rows(pieces: Sequence[_Piece]) -> _Rows:
 
     What neither both passes know nor one of them has proven is no object and has no rows.
     """
-    claims: dict[int, list[_Pair]] = defaultdict(list)
+    claims: dict[int, list[Pair]] = defaultdict(list)
     for piece in pieces:
         for place, pair in piece.rows.items():
             claims[place].append(pair)
-    agreed = any(piece.agreed and len(piece.rows) >= _FEWEST for piece in pieces)
+    agreed = any(piece.agreed and len(piece.rows) >= FEWEST for piece in pieces)
     if not agreed and _apart(claims) < _PROOF:
         return {}
     best = {place: min(claims[place], key=_doubt) for place in sorted(claims)}
     sure = [place for place, pair in best.items() if _certain(pair)]
-    return {p: _joined(*pair) for p, pair in best.items() if sure and sure[0] <= p <= sure[-1]}
+    return {p: joined(*pair) for p, pair in best.items() if sure and sure[0] <= p <= sure[-1]}
 
 
-def _certain(pair: _Pair) -> bool:
+def _certain(pair: Pair) -> bool:
     """Tell whether a row may begin or end an object: one pass alone must have seen it apart."""
     seen = [track.status for track in pair if track and track.status is not Status.COASTING]
     return len(seen) == 2 or seen == [Status.SEEN]
@@ -315,7 +227,7 @@ def _no_more_than(count: int, found: Sequence[_Found]) -> list[_Found]:
     kept = list(found[:count])
     for one in found[count:]:
         common = [len(one.rows.keys() & other.rows.keys()) for other in kept]
-        most = max(min(common), _FEWEST)
+        most = max(min(common), FEWEST)
         gone = [other for other, frames in zip(kept, common, strict=True) if frames <= most]
         start = min(one.rows)
         nearest = min(gone, key=lambda other: _step_to(one.rows[start], start, other.rows))
@@ -335,7 +247,7 @@ def _step_to(track: Track, place: int, rows: _Rows) -> float:
     return float(np.linalg.norm(rows[max(before)].mean - track.mean)) if before else np.inf
 
 
-def _apart(claims: dict[int, list[_Pair]]) -> int:
+def _apart(claims: dict[int, list[Pair]]) -> int:
     """Return in how many frames somebody saw the object apart from others."""
     return sum(
         any(track is not None and track.status is Status.SEEN for pair in pairs for track in pair)
@@ -343,107 +255,13 @@ def _apart(claims: dict[int, list[_Pair]]) -> int:
     )
 
 
-_RANK = {Status.SEEN: 0, Status.CONTACT: 1, Status.COASTING: 2}
-
-
-def _doubt(pair: _Pair) -> tuple[int, int, float]:
+def _doubt(pair: Pair) -> tuple[int, int, float]:
     tracks = [track for track in pair if track is not None]
     return (
-        min(_RANK[track.status] for track in tracks),
+        min(RANK[track.status] for track in tracks),
         -len(tracks),
         min(float(np.trace(track.position_covariance)) for track in tracks),
     )
-
-
-def _joined(ahead: Track | None, behind: Track | None) -> Track:
-    """Join what the two passes know of an object in one frame.
-
-    Both have used the frame itself, so their errors are correlated to an unknown degree: covariance
-    intersection (Julier & Uhlmann 1997) never claims more certainty than there is.
-    """
-    if ahead is None or behind is None:
-        only = ahead or behind
-        assert only is not None, "an object has rows where some pass follows it"
-        return only
-    if (ahead.status is Status.COASTING) != (behind.status is Status.COASTING):
-        return behind if ahead.status is Status.COASTING else ahead
-    weights = np.linalg.inv(ahead.position_covariance), np.linalg.inv(behind.position_covariance)
-    total = weights[0] + weights[1]
-    weighted = weights[0] @ ahead.mean + weights[1] @ behind.mean
-    mean = np.linalg.solve(total, weighted).astype(np.float64)
-    corners = 0.5 * (ahead.box[:2] - ahead.mean + behind.box[:2] - behind.mean)
-    return replace(
-        ahead,
-        mean=mean,
-        covariance=0.5 * (ahead.covariance + behind.covariance),
-        position_covariance=2 * np.linalg.inv(total),
-        box=np.concatenate([mean + corners, 0.5 * (ahead.box[2:] + behind.box[2:])]),
-        status=min(ahead.status, behind.status, key=_RANK.__getitem__),
-        confidence=max(ahead.confidence, behind.confidence),
-        identity_confidence=min(ahead.identity_confidence, behind.identity_confidence),
-    )
-
-
-def _smoothed(rows: _Rows, times: Array) -> _Rows:
-    """Lay the rows of an object on the stiffest path that the uncertainty of their places allows.
-
-    The path x minimises Σ w (y − x)² + λ Σ (x″)², which is the mean of a forward-backward smoother
-    whose velocity is a random walk; λ is lowered where the path turns sharply, and otherwise the
-    largest at which the places y are off by no more than their position covariance claims
-    (Morozov's discrepancy principle).
-    """
-    places = np.array(list(rows)) - min(rows)
-    tracks = list(rows.values())
-    if len(tracks) < 3:
-        return rows
-    means = np.array([track.mean for track in tracks])
-    variances = np.array([np.trace(track.position_covariance) / 2 for track in tracks])
-    precision, seen = np.zeros(places[-1] + 1), np.zeros((places[-1] + 1, 2))
-    precision[places], seen[places] = np.median(variances) / variances, means
-    smooth: Array = means
-    whole = _path(seen, precision, np.full(len(seen) - 2, _STIFFNESS[0]))
-    for stiffness in _STIFFNESS:
-        whole = _path(seen, precision, stiffness * _bending(whole))
-        path = whole[places]
-        error = precision[places] @ ((path - means) ** 2).sum(axis=1)
-        if error > 2 * len(places) * np.median(variances):
-            break
-        smooth = path
-    velocities = np.gradient(smooth, times[list(rows)], axis=0)
-    return {
-        place: replace(
-            track,
-            mean=mean,
-            velocity=velocity,
-            box=track.box + np.concatenate([mean - track.mean, [0.0, 0.0]]),
-        )
-        for place, track, mean, velocity in zip(rows, tracks, smooth, velocities, strict=True)
-    }
-
-
-def _bending(path: Array) -> Array:
-    """Return how stiff each inner place of a path is, shape (n - 2,): less where it turns sharply.
-
-    These are the weights of a Cauchy error on x″, whose scale is the typical |x″| of the path.
-    """
-    bends = np.linalg.norm(np.diff(path, 2, axis=0), axis=1)
-    weights = 1 / (1 + (bends / (_SHARP * np.median(bends) + 1e-9)) ** 2)
-    softened: Array = np.maximum(weights, _SOFTEST)  # gaps in the path hang on it
-    return softened
-
-
-def _path(places: Array, precision: Array, stiffness: Array) -> Array:
-    """Solve (W + Dᵀ Λ D) x = W y, D being second differences: shapes (n, 2), (n,), (n - 2,)."""
-    bands = np.zeros((3, len(places)))
-    bands[2] = precision
-    bands[2, :-2] += stiffness
-    bands[2, 1:-1] += 4 * stiffness
-    bands[2, 2:] += stiffness
-    bands[1, 1:-1] -= 2 * stiffness
-    bands[1, 2:] -= 2 * stiffness
-    bands[0, 2:] += stiffness
-    path: Array = solveh_banded(bands, precision[:, None] * places)
-    return path
 
 
 def _renamed(

@@ -191,6 +191,8 @@ class Episode:
         Largest `Contact.depth` so far.
     apart
         Frames since they parted.
+    sights
+        Shape (2,), frames since it began that showed the colours of each alone.
     reported
         Whether both were confirmed at some time of it.
     """
@@ -202,6 +204,7 @@ class Episode:
     confusion: float = 0.0
     depth: float = 0.0
     apart: int = 0
+    sights: Array = field(default_factory=lambda: np.zeros(2))
     reported: bool = False
 
 

@@ -1,0 +1,77 @@
+"""Smooth paths of objects whose places are known in every frame, and how well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from scipy.linalg import solveh_banded
+
+from tracker.types import Array, Track
+
+_SHARP = 3.0  # times the typical bend of a path, where it becomes soft
+_SOFTEST = 1e-3  # share of its stiffness that a path keeps anywhere
+_STIFFNESS = 10.0 ** np.arange(-1, 3.1, 0.5)  # of paths, the largest that fits is taken
+
+
+def smoothed(rows: Mapping[int, Track], times: Array) -> dict[int, Track]:
+    """Lay the rows of an object on the stiffest path that the uncertainty of their places allows.
+
+    The path x minimises Σ w (y − x)² + λ Σ (x″)², which is the mean of a forward-backward smoother
+    whose velocity is a random walk; λ is lowered where the path turns sharply, and otherwise the
+    largest at which the places y are off by no more than their position covariance claims
+    (Morozov's discrepancy principle).
+    """
+    places = np.array(list(rows)) - min(rows)
+    tracks = list(rows.values())
+    if len(tracks) < 3:
+        return dict(rows)
+    means = np.array([track.mean for track in tracks])
+    variances = np.array([np.trace(track.position_covariance) / 2 for track in tracks])
+    precision, seen = np.zeros(places[-1] + 1), np.zeros((places[-1] + 1, 2))
+    precision[places], seen[places] = np.median(variances) / variances, means
+    smooth: Array = means
+    whole = _path(seen, precision, np.full(len(seen) - 2, _STIFFNESS[0]))
+    for stiffness in _STIFFNESS:
+        whole = _path(seen, precision, stiffness * _bending(whole))
+        path = whole[places]
+        error = precision[places] @ ((path - means) ** 2).sum(axis=1)
+        if error > 2 * len(places) * np.median(variances):
+            break
+        smooth = path
+    velocities = np.gradient(smooth, times[list(rows)], axis=0)
+    return {
+        place: replace(
+            track,
+            mean=mean,
+            velocity=velocity,
+            box=track.box + np.concatenate([mean - track.mean, [0.0, 0.0]]),
+        )
+        for place, track, mean, velocity in zip(rows, tracks, smooth, velocities, strict=True)
+    }
+
+
+def _bending(path: Array) -> Array:
+    """Return how stiff each inner place of a path is, shape (n - 2,): less where it turns sharply.
+
+    These are the weights of a Cauchy error on x″, whose scale is the typical |x″| of the path.
+    """
+    bends = np.linalg.norm(np.diff(path, 2, axis=0), axis=1)
+    weights = 1 / (1 + (bends / (_SHARP * np.median(bends) + 1e-9)) ** 2)
+    softened: Array = np.maximum(weights, _SOFTEST)  # gaps in the path hang on it
+    return softened
+
+
+def _path(places: Array, precision: Array, stiffness: Array) -> Array:
+    """Solve (W + Dᵀ Λ D) x = W y, D being second differences: shapes (n, 2), (n,), (n - 2,)."""
+    bands = np.zeros((3, len(places)))
+    bands[2] = precision
+    bands[2, :-2] += stiffness
+    bands[2, 1:-1] += 4 * stiffness
+    bands[2, 2:] += stiffness
+    bands[1, 1:-1] -= 2 * stiffness
+    bands[1, 2:] -= 2 * stiffness
+    bands[0, 2:] += stiffness
+    path: Array = solveh_banded(bands, precision[:, None] * places)
+    return path
