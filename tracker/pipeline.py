@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from tracker.config import Config, TrackingOptions
+from tracker.config import Config, ForegroundOptions, TrackingOptions
 from tracker.errors import SourceError
 from tracker.foreground import make_foreground, samples_wanted
 from tracker.foreground.base import ForegroundModel
+from tracker.foreground.remote import SERVE, RemoteForeground
 from tracker.interrupts import Interrupts
 from tracker.sinks import Health, open_sinks
-from tracker.sources import open_source
+from tracker.sources import Errand, ProcessSource, Source, open_source
 from tracker.sources.base import SourceFacts, Verdict
 from tracker.tape import Tape
 from tracker.tracking import combine, look_back, snapshot, start, step
@@ -33,8 +34,8 @@ class Timings:
     ----------
     seconds
         Wall-clock time in seconds by stage: "open", "read", "foreground", "track", "write", and
-        "refine" where there is a second pass. Reading runs beside the rest, so "read" is what the
-        rest had to wait for it.
+        "refine" where there is a second pass. Reading runs beside the rest, and so does the
+        foreground of a file, so "read" is what the rest had to wait for them.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -149,6 +150,14 @@ def track(
         yield frame, replace(result, foreground=points)
 
 
+def _foreground_of(source: Source, options: ForegroundOptions) -> ForegroundModel:
+    """Return the model that works where the frames are decoded, or one of our own."""
+    if isinstance(source, ProcessSource) and source.errand is not None:
+        return RemoteForeground(source)
+    size, live = source.facts.size, source.facts.live
+    return make_foreground(options, size, source.sample(samples_wanted(options, size)), live)
+
+
 def run(job: Job, *, watch: Watch | None = None) -> Outcome:
     """Track a source from its first frame to its last and write the results.
 
@@ -217,18 +226,14 @@ class _Run:
             config = replace(config, output=replace(config.output, video=False))
         with ExitStack() as stack:
             with self.interrupts.allowed(), self.timings.stage("open"):
-                source = stack.enter_context(open_source(job.spec, config.source))
+                errand = Errand(SERVE, asdict(config.foreground))
+                source = stack.enter_context(open_source(job.spec, config.source, errand=errand))
                 if job.refine and source.facts.live:
                     raise SourceError(
                         f"cannot refine {job.spec!r}: it is live and cannot be read twice; record "
                         "it to a file first, or leave out --refine"
                     )
-                foreground = make_foreground(
-                    config.foreground,
-                    source.facts.size,
-                    source.sample(samples_wanted(config.foreground, source.facts.size)),
-                    source.facts.live,
-                )
+                foreground = _foreground_of(source, config.foreground)
                 self.scene = foreground.scene
             sinks = stack.enter_context(
                 open_sinks(
@@ -253,6 +258,8 @@ class _Run:
                     self.tape.append(result.foreground)
                     self.history.append(replace(result, foreground=None))
             self.facts = source.facts
+            if isinstance(foreground, RemoteForeground):
+                self.timings.seconds["foreground"] += foreground.seconds
         self.verdict, self.reason = self.facts.verdict, self.facts.reason
 
     def refine(self) -> None:

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 from tracker.config import SourceOptions
 from tracker.sources.base import Source, SourceFacts, Verdict
+from tracker.sources.errand import Errand
 from tracker.sources.memory import ArraySource, Renderings
 from tracker.sources.process import ProcessSource
 from tracker.sources.specs import resolve
 
-__all__ = ["ArraySource", "Source", "SourceFacts", "Verdict", "open_source"]
+__all__ = [
+    "ArraySource",
+    "Errand",
+    "ProcessSource",
+    "Source",
+    "SourceFacts",
+    "Verdict",
+    "open_source",
+]
 
 
-def open_source(spec: str | int, options: SourceOptions | None = None) -> Source:
+def open_source(
+    spec: str | int, options: SourceOptions | None = None, *, errand: Errand | None = None
+) -> Source:
     """Open a source of frames.
 
     Parameters
@@ -25,6 +36,9 @@ def open_source(spec: str | int, options: SourceOptions | None = None) -> Source
         %06d pattern of images; or "demo" for the built-in synthetic scene.
     options
         How to read it.
+    errand
+        What to do with each picture where it is decoded. A source that is live or decodes nothing
+        leaves it undone; another one is a `ProcessSource` with this `errand`.
 
     Returns
     -------
@@ -43,4 +57,4 @@ def open_source(spec: str | int, options: SourceOptions | None = None) -> Source
         scene = demo_scene()
         fps = options.fps or scene.fps
         return ArraySource(Renderings(scene), fps=fps, spec="demo", kind="demo")
-    return ProcessSource(resolve(str(spec)), options)
+    return ProcessSource(resolve(str(spec)), options, errand)

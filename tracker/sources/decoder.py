@@ -14,12 +14,14 @@ import re
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from functools import partial
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from tracker.sources import readers, wire
-from tracker.types import Image
+from tracker.sources import errand, readers, wire
+from tracker.types import Frame, Image
 
 LOG_LIMIT = 1 << 20  # bytes of the decoder's own messages that are kept
 COMPLAINT = re.compile(r"^\[\w+ @ 0x[0-9a-f]+\] (.+)$", re.MULTILINE)
@@ -39,6 +41,7 @@ class Port:
     def __init__(self, commands: BinaryIO, messages: BinaryIO, *, live: bool) -> None:
         self._commands, self._messages, self._live = commands, messages, live
         self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._words: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._newest: wire.Message | None = None
         self._wanted = not live
@@ -65,14 +68,28 @@ class Port:
         """Wait for a free slot."""
         return self._free.get()
 
-    def put(self, slot: int, reading: readers.Reading) -> None:
-        """Hand over the frame whose picture is in `slot`, or keep it for when it is wanted."""
+    def word(self) -> bytes:
+        """Wait for the next word of the program."""
+        return self._words.get()
+
+    def say(self, data: bytes) -> None:
+        """Send what an errand has to say."""
+        with self._lock:
+            wire.send_bytes(self._messages, data)
+
+    def put(self, slot: int, reading: readers.Reading, answer: bytes | None = None) -> None:
+        """Hand over the frame whose picture is in `slot`, or keep it for when it is wanted.
+
+        After a frame that is handed over at once comes what an errand has to say of it.
+        """
         message = wire.Message(
             wire.FRAME, slot, wire.BASE_CODES[reading.base], 0, reading.index, reading.time
         )
         with self._lock:
             if self._wanted:
                 self._send(message)
+                if answer is not None:
+                    wire.send_bytes(self._messages, answer)
                 return
             if self._newest is not None:
                 self._dropped += 1
@@ -92,6 +109,10 @@ class Port:
 
     def _listen(self) -> None:
         while command := self._commands.read(1):
+            if command[0] == wire.WORD:
+                (length,) = wire.LENGTH.unpack(self._commands.read(wire.LENGTH.size))
+                self._words.put(self._commands.read(length))
+                continue
             if command[0] != wire.WANT:
                 self._free.put(command[0])
                 continue
@@ -123,17 +144,45 @@ def run(port: Port, request: dict[str, Any], commands: BinaryIO) -> None:
     ring = json.loads(commands.readline())
     port.share(ring["path"], first.image.shape, ring["slots"])
 
+    worker = None
+    if request["errand"]:
+        begin = errand.find(request["errand"])
+        worker = begin(request["settings"], (width, height), partial(sampled, request))
+        port.say(worker.greeting)
+    for place, (slot, reading) in enumerate(filled(port, reader, first)):
+        if worker is None:
+            port.put(slot, reading)
+        else:
+            word = port.word() if place >= errand.LAG else None
+            frame = Frame(reading.index, reading.time, port.images[slot])
+            port.put(slot, reading, worker.work(frame, word))
+    port.finish(with_complaints(reader.ending()))
+
+
+def filled(
+    port: Port, reader: readers.Reader, first: readers.Reading
+) -> Iterator[tuple[int, readers.Reading]]:
+    """Yield each reading with the slot that holds its picture, as slots become free."""
     reading: readers.Reading | None = first
     slot = port.take()
     while reading is not None:
         if reading.image is not port.images[slot]:
             np.copyto(port.images[slot], reading.image)
-        port.put(slot, reading)
+        yield slot, reading
         slot = port.take()
         reading = reader.read(port.images[slot])
         if reading is not None and reading.index % 1000 == 0 and os.fstat(2).st_size > LOG_LIMIT:
             os.ftruncate(2, 0)
-    port.finish(with_complaints(reader.ending()))
+
+
+def sampled(request: dict[str, Any], count: int) -> Iterator[Image]:
+    """Yield up to `count` frames spread evenly over what `request` names."""
+    try:
+        reader = readers.open_reader(request | {"samples": count})
+    except ValueError:
+        return  # nothing decodes where the samples lie; reading on tells what is wrong
+    while (reading := reader.read(None)) is not None:
+        yield reading.image
 
 
 def with_complaints(ending: readers.Ending) -> readers.Ending:

@@ -24,6 +24,7 @@ from tracker.config import SourceOptions
 from tracker.errors import SourceError
 from tracker.sources import wire
 from tracker.sources.base import SourceFacts, Verdict
+from tracker.sources.errand import Errand
 from tracker.types import Frame, Image
 
 SLOTS = 8
@@ -55,7 +56,13 @@ class Address:
     target: str | int | tuple[str, ...]
 
     def request(
-        self, options: SourceOptions, *, samples: int = 0, skip: int = 0, plain: bool = False
+        self,
+        options: SourceOptions,
+        *,
+        samples: int = 0,
+        skip: int = 0,
+        plain: bool = False,
+        errand: Errand | None = None,
     ) -> dict[str, Any]:
         """Return what the decoder is asked for.
 
@@ -69,12 +76,15 @@ class Address:
             Index of the first frame wanted.
         plain
             True asks to decode without OpenCV.
+        errand
+            What to do beside decoding.
         """
         request: dict[str, Any] = {"kind": self.kind, "fps": options.fps, "samples": samples}
-        request |= {"skip": skip, "plain": plain}
+        request |= {"skip": skip, "plain": plain, "errand": None}
+        if errand is not None:
+            request |= {"errand": errand.start, "settings": dict(errand.settings)}
         if isinstance(self.target, tuple):
-            places = wire.spread(len(self.target), samples or len(self.target))
-            request["paths"] = [self.target[place] for place in places]
+            request["paths"] = self.target
         else:
             request["address"] = self.target
         return request
@@ -156,6 +166,16 @@ class Decoder:
         """Ask a live source for its newest frame."""
         self._command(bytes([wire.WANT]))
 
+    def say(self, word: bytes) -> None:
+        """Say something to the errand."""
+        self._command(bytes([wire.WORD]) + wire.LENGTH.pack(len(word)) + word)
+
+    def hear(self) -> bytes | None:
+        """Wait for what the errand has to say, or None if the decoder died."""
+        data = self._receive()
+        assert data is None or isinstance(data, bytes), "an errand says bytes"
+        return data
+
     def receive(self) -> tuple[wire.Message, Image] | dict[str, Any] | None:
         """Wait for a frame with its picture, for how the reading ended, or None if it died.
 
@@ -164,6 +184,7 @@ class Decoder:
         many pictures gets copies.
         """
         message = self.hello if "end" in self.hello else self._receive()
+        assert not isinstance(message, bytes), "what an errand says is heard"
         if not isinstance(message, wire.Message):
             return message
         place = message.slot * self._size
@@ -202,7 +223,7 @@ class Decoder:
             self._process.stdin.write(data)
             self._process.stdin.flush()
 
-    def _receive(self) -> wire.Message | dict[str, Any] | None:
+    def _receive(self) -> wire.Message | dict[str, Any] | bytes | None:
         assert self._process.stdout is not None
         return wire.receive(self._process.stdout)
 
@@ -216,6 +237,9 @@ class ProcessSource:
         What to read.
     options
         How to read it.
+    errand
+        What to do with each picture where it is decoded; left undone for a live source, which may
+        drop pictures.
 
     Raises
     ------
@@ -223,17 +247,25 @@ class ProcessSource:
         Where the source cannot be opened or is not what it claims to be.
     """
 
-    def __init__(self, address: Address, options: SourceOptions) -> None:
+    def __init__(
+        self, address: Address, options: SourceOptions, errand: Errand | None = None
+    ) -> None:
         self._address, self._options = address, options
+        live = address.kind in ("camera", "stream")
+        self.errand = None if live else errand
+        """What is done with each picture where it is decoded."""
         self._death = ""  # how a decoder ended before its time
         self._next = 0
+        self._greeting: bytes | None = None
+        self._answer = b""
         try:
-            self._decoder = Decoder(address, address.request(options))
+            self._decoder = Decoder(address, address.request(options, errand=self.errand))
         except DecoderDied as death:
             if address.kind != "file":
                 raise
             self._death = death.obituary
-            self._decoder = Decoder(address, address.request(options, plain=True))
+            request = address.request(options, plain=True, errand=self.errand)
+            self._decoder = Decoder(address, request)
         hello = self._decoder.hello
         self._facts = SourceFacts(
             spec=address.spec,
@@ -241,7 +273,7 @@ class ProcessSource:
             width=hello["width"],
             height=hello["height"],
             fps=hello["fps"],
-            live=address.kind in ("camera", "stream"),
+            live=live,
             time_base=hello["base"],
             claimed_frames=hello["claimed"],
         )
@@ -250,6 +282,29 @@ class ProcessSource:
     def facts(self) -> SourceFacts:
         """What is known of the source by now."""
         return self._facts
+
+    def greeting(self) -> bytes:
+        """Wait for what the errand has to say before the first frame.
+
+        Raises
+        ------
+        SourceError
+            The decoder died before.
+        """
+        if self._greeting is None:
+            self._greeting = self._decoder.hear()
+        if self._greeting is None and not self._replace_decoder():
+            raise DecoderDied(self._address.spec, self._death)
+        assert self._greeting is not None, "a decoder that took over has greeted"
+        return self._greeting
+
+    def answer(self) -> bytes:
+        """Return what the errand has to say of the newest frame."""
+        return self._answer
+
+    def say(self, word: bytes) -> None:
+        """Say something to the errand."""
+        self._decoder.say(word)
 
     def sample(self, count: int) -> Iterator[Image]:
         """Yield up to `count` frames spread evenly over the whole source; none of a live one."""
@@ -277,10 +332,16 @@ class ProcessSource:
                 return
 
     def __iter__(self) -> Iterator[Frame]:
+        if self.errand is not None:
+            self.greeting()
         while self._decoder.close.alive:
             if self._facts.live:
                 self._decoder.want()
             received = self._decoder.receive()
+            if isinstance(received, tuple) and self.errand is not None:
+                answer = self._decoder.hear()
+                received = None if answer is None else received
+                self._answer = answer or b""
             if received is None and self._replace_decoder():
                 continue
             if not isinstance(received, tuple):
@@ -307,11 +368,16 @@ class ProcessSource:
         self._decoder.close()
         if self._facts.kind != "file" or died_before:
             return False
-        request = self._address.request(self._options, skip=self._next, plain=True)
+        request = self._address.request(
+            self._options, skip=self._next, plain=True, errand=self.errand
+        )
         try:
             self._decoder = Decoder(self._address, request)
         except SourceError:
             return False
+        if self.errand is not None and "end" not in self._decoder.hello:
+            self._greeting = self._decoder.hear()
+            return self._greeting is not None
         return True
 
     def _finish(self, ending: dict[str, Any] | None) -> None:

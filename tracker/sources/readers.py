@@ -115,7 +115,9 @@ def open_reader(request: dict[str, Any]) -> Reader:
     """
     kind, fps = request["kind"], request["fps"]
     if kind == "images":
-        return ImagesReader(request["paths"], fps)
+        paths = request["paths"]
+        places = spread(len(paths), request["samples"] or len(paths))
+        return ImagesReader([paths[place] for place in places], fps)
     if kind in ("camera", "stream"):
         return LiveReader(request["address"], fps)
     path = request["address"]

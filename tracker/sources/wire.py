@@ -4,6 +4,9 @@ The decoder speaks in messages of fixed size. A frame's message names the slot o
 that holds its picture; a JSON message is followed by its text. The program answers with single
 bytes: the number of a slot that may be written again, or `WANT` for the newest frame of a live
 source. The end of the program's pipe ends the decoder.
+
+A decoder that runs an errand (see `tracker.sources.errand`) sends its bytes after each frame, and
+gets the program's words: `WORD`, their length, themselves.
 """
 
 from __future__ import annotations
@@ -15,7 +18,10 @@ from typing import IO, Any, NamedTuple
 MESSAGE = struct.Struct("<cBcxIqd")
 FRAME = b"F"
 TEXT = b"J"
+BYTES = b"B"
 WANT = 255
+WORD = 254
+LENGTH = struct.Struct("<I")
 
 TIME_BASES = {b"c": "container", b"f": "fps", b"k": "clock"}
 BASE_CODES = {name: code for code, name in TIME_BASES.items()}
@@ -30,7 +36,7 @@ class Message(NamedTuple):
     Parameters
     ----------
     kind
-        `FRAME` or `TEXT`.
+        `FRAME`, `TEXT` or `BYTES`.
     slot
         Where the picture lies.
     base
@@ -38,7 +44,7 @@ class Message(NamedTuple):
     dropped
         Frames of a live source dropped so far.
     number
-        Index of the frame, or the length in bytes of the text that follows.
+        Index of the frame, or the length in bytes of what follows.
     time
         Seconds.
     """
@@ -59,23 +65,34 @@ def send(pipe: IO[bytes], message: Message) -> None:
 
 def send_text(pipe: IO[bytes], **values: Any) -> None:
     """Write named values as one JSON message."""
-    text = json.dumps(values).encode()
-    pipe.write(MESSAGE.pack(*Message(TEXT, number=len(text))) + text)
+    _send_long(pipe, TEXT, json.dumps(values).encode())
+
+
+def send_bytes(pipe: IO[bytes], data: bytes) -> None:
+    """Write what an errand has to say."""
+    _send_long(pipe, BYTES, data)
+
+
+def _send_long(pipe: IO[bytes], kind: bytes, data: bytes) -> None:
+    pipe.write(MESSAGE.pack(*Message(kind, number=len(data))))
+    pipe.write(data)
     pipe.flush()
 
 
-def receive(pipe: IO[bytes]) -> Message | dict[str, Any] | None:
-    """Read one message: a frame's, the values of a JSON message, or None where the pipe ended."""
+def receive(pipe: IO[bytes]) -> Message | dict[str, Any] | bytes | None:
+    """Read one message: a frame's, named values, bytes, or None where the pipe ended."""
     head = pipe.read(MESSAGE.size)
     if len(head) < MESSAGE.size:
         return None
     message = Message(*MESSAGE.unpack(head))
     if message.kind == FRAME:
         return message
-    text = pipe.read(message.number)
-    if len(text) < message.number:
+    data = pipe.read(message.number)
+    if len(data) < message.number:
         return None
-    values: dict[str, Any] = json.loads(text)
+    if message.kind == BYTES:
+        return data
+    values: dict[str, Any] = json.loads(data)
     return values
 
 

@@ -1,0 +1,120 @@
+"""A foreground model that works in another process, where the frames are decoded.
+
+Its two ends: `serve` starts it there, and `RemoteForeground` is what the program holds. In between
+travel the bytes of an errand (see `tracker.sources.errand`): the program's own, so pickles.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+from tracker.config import ForegroundOptions
+from tracker.errors import ConfigError
+from tracker.foreground import make_foreground, samples_wanted
+from tracker.foreground.base import Footprint, ForegroundModel
+from tracker.types import Frame, Image, Points, Scene
+
+SERVE = f"{__name__}:serve"
+"""The name of `serve` for an errand."""
+
+
+class Channel(Protocol):
+    """What carries words to the other end and back."""
+
+    def greeting(self) -> bytes:
+        """Wait for what the other end says before the first frame."""
+
+    def answer(self) -> bytes:
+        """Return what the other end says of the newest frame."""
+
+    def say(self, word: bytes) -> None:
+        """Say something to the other end."""
+
+
+class RemoteForeground:
+    """The program's end. Frames must come from where the model works, each once and in order.
+
+    The model is told of the objects of some frames before, as it works ahead.
+
+    Parameters
+    ----------
+    channel
+        What carries words to the model and back.
+
+    Raises
+    ------
+    ConfigError
+        The region cannot be used.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        greeting = pickle.loads(channel.greeting())
+        if isinstance(greeting, ConfigError):
+            raise greeting
+        self.scene: Scene = greeting
+        self.seconds = 0.0
+        """Time that the model took by now, beside the program."""
+
+    def points(self, frame: Frame, protect: Footprint | None = None) -> Points:
+        """Return the foreground of `frame`, the newest; see `ForegroundModel`."""
+        del frame
+        points: Points
+        points, seconds = pickle.loads(self._channel.answer())
+        self.seconds += seconds
+        self._channel.say(pickle.dumps(protect))
+        return points
+
+
+class _Server:
+    """The other end."""
+
+    def __init__(self, model: ForegroundModel) -> None:
+        self._model = model
+        self.greeting = pickle.dumps(model.scene)
+
+    def work(self, frame: Frame, word: bytes | None) -> bytes:
+        """Return the points of `frame`, and the time that they took."""
+        begin = time.perf_counter()
+        protect = None if word is None else pickle.loads(word)
+        points = self._model.points(frame, protect)
+        return pickle.dumps((points, time.perf_counter() - begin), pickle.HIGHEST_PROTOCOL)
+
+
+class _Refusal:
+    """The other end, where there can be no model."""
+
+    def __init__(self, error: ConfigError) -> None:
+        self.greeting = pickle.dumps(error)
+
+    def work(self, frame: Frame, word: bytes | None) -> bytes:
+        """Say nothing: whoever was greeted with an error asks no more."""
+        del frame, word
+        return b""
+
+
+def serve(
+    settings: Mapping[str, Any],
+    size: tuple[int, int],
+    samples: Callable[[int], Iterator[Image]],
+) -> _Server | _Refusal:
+    """Start a model where the frames are decoded.
+
+    Parameters
+    ----------
+    settings
+        Those of `ForegroundOptions`.
+    size
+        Width and height of the picture, px.
+    samples
+        Yields up to so many frames spread over the source.
+    """
+    options = ForegroundOptions(**settings)
+    wanted = samples_wanted(options, size)
+    try:
+        return _Server(make_foreground(options, size, samples(wanted), live=False))
+    except ConfigError as error:
+        return _Refusal(error)
