@@ -13,7 +13,8 @@ import pytest
 from tracker import ConfigError, Job, run
 from tracker.config import Config, ForegroundOptions
 from tracker.foreground import Footprint, make_foreground, samples_wanted
-from tracker.foreground.remote import SERVE, RemoteForeground
+from tracker.foreground.remote import RemoteForeground
+from tracker.pipeline import FOREGROUND
 from tracker.sources import Errand, ProcessSource, Verdict, open_source
 from tracker.sources.errand import LAG
 
@@ -22,7 +23,7 @@ OPTIONS = ForegroundOptions(learning_seconds=0.2)  # much learning in a short cl
 
 @contextmanager
 def seeing(clip: Path) -> Iterator[ProcessSource]:
-    with open_source(str(clip), errand=Errand(SERVE, asdict(OPTIONS))) as source:
+    with open_source(str(clip), errand=Errand(FOREGROUND, asdict(OPTIONS))) as source:
         assert isinstance(source, ProcessSource)
         yield source
 
@@ -41,12 +42,14 @@ def test_the_other_process_sees_what_this_one_would(clip: Path) -> None:
             for frame in source
         ]
     with seeing(clip) as source:
-        remote = RemoteForeground(source)
+        spent: list[float] = []
+        remote = RemoteForeground(source, spent=spent.append)
         points = [remote.points(frame, objects_at(frame.index)) for frame in source]
     assert remote.scene.step == model.scene.step
     assert len(remote.scene.blobs) == len(model.scene.blobs) > 0
     assert len(points) == len(expected) > 2 * LAG
-    assert remote.seconds > 0
+    assert len(spent) == len(points)
+    assert min(spent) > 0
     for ours, theirs in zip(expected, points, strict=True):
         np.testing.assert_array_equal(ours.coordinates, theirs.coordinates)
         np.testing.assert_array_equal(ours.colors, theirs.colors)
@@ -55,7 +58,7 @@ def test_the_other_process_sees_what_this_one_would(clip: Path) -> None:
 
 def test_a_decoder_that_dies_takes_no_frame_with_it(clip: Path) -> None:
     with seeing(clip) as source:
-        remote, counts = RemoteForeground(source), {}
+        remote, counts = RemoteForeground(source, spent=print), {}
         for frame in source:
             counts[frame.index] = len(remote.points(frame))
             if frame.index == 5:
@@ -70,7 +73,7 @@ def test_a_decoder_that_dies_takes_no_frame_with_it(clip: Path) -> None:
 def test_a_decoder_that_dies_while_it_looks_is_replaced(clip: Path) -> None:
     with seeing(clip) as source:
         source._decoder._process.kill()
-        remote = RemoteForeground(source)
+        remote = RemoteForeground(source, spent=print)
         assert sum(len(remote.points(frame)) > 0 for frame in source) > 10
 
 

@@ -6,22 +6,25 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tracker.config import Config, ForegroundOptions, TrackingOptions
 from tracker.errors import SourceError
-from tracker.foreground import make_foreground, samples_wanted
-from tracker.foreground.base import ForegroundModel
-from tracker.foreground.remote import SERVE, RemoteForeground
 from tracker.interrupts import Interrupts
 from tracker.sinks import Health, open_sinks
 from tracker.sources import Errand, ProcessSource, Source, open_source
 from tracker.sources.base import SourceFacts, Verdict
 from tracker.tape import Tape
-from tracker.tracking import combine, look_back, snapshot, start, step
 from tracker.types import Frame, Scene, Snapshot
+
+if TYPE_CHECKING:
+    from tracker.foreground.base import ForegroundModel
+
+FOREGROUND = "tracker.foreground.remote:serve"
+"""The errand that finds the foreground where the frames are decoded."""
 
 Item = TypeVar("Item")
 
@@ -40,6 +43,10 @@ class Timings:
 
     seconds: dict[str, float] = field(default_factory=dict)
 
+    def add(self, name: str, seconds: float) -> None:
+        """Add to the time of a stage."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the time that the block takes to the stage."""
@@ -47,7 +54,7 @@ class Timings:
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
+            self.add(name, time.perf_counter() - begin)
 
     def waiting(self, name: str, items: Iterable[Item]) -> Iterator[Item]:
         """Yield the items, and add the time that each takes to come to the stage."""
@@ -139,6 +146,8 @@ def track(
     timings
         Where to add the time of each stage.
     """
+    from tracker.tracking import snapshot, start, step
+
     timings = timings or Timings()
     state = start(options, foreground.scene)
     for frame in timings.waiting("read", source):
@@ -150,10 +159,17 @@ def track(
         yield frame, replace(result, foreground=points)
 
 
-def _foreground_of(source: Source, options: ForegroundOptions) -> ForegroundModel:
-    """Return the model that works where the frames are decoded, or one of our own."""
+def _foreground_of(source: Source, options: ForegroundOptions, timings: Timings) -> ForegroundModel:
+    """Return the model that works where the frames are decoded, or one of our own.
+
+    What is heavy to import is imported while the other process looks at the source.
+    """
+    import tracker.tracking  # noqa: F401 - `track` needs it next
+    from tracker.foreground import make_foreground, samples_wanted
+    from tracker.foreground.remote import RemoteForeground
+
     if isinstance(source, ProcessSource) and source.errand is not None:
-        return RemoteForeground(source)
+        return RemoteForeground(source, spent=partial(timings.add, "foreground"))
     size, live = source.facts.size, source.facts.live
     return make_foreground(options, size, source.sample(samples_wanted(options, size)), live)
 
@@ -226,14 +242,14 @@ class _Run:
             config = replace(config, output=replace(config.output, video=False))
         with ExitStack() as stack:
             with self.interrupts.allowed(), self.timings.stage("open"):
-                errand = Errand(SERVE, asdict(config.foreground))
+                errand = Errand(FOREGROUND, asdict(config.foreground))
                 source = stack.enter_context(open_source(job.spec, config.source, errand=errand))
                 if job.refine and source.facts.live:
                     raise SourceError(
                         f"cannot refine {job.spec!r}: it is live and cannot be read twice; record "
                         "it to a file first, or leave out --refine"
                     )
-                foreground = _foreground_of(source, config.foreground)
+                foreground = _foreground_of(source, config.foreground, self.timings)
                 self.scene = foreground.scene
             sinks = stack.enter_context(
                 open_sinks(
@@ -258,14 +274,14 @@ class _Run:
                     self.tape.append(result.foreground)
                     self.history.append(replace(result, foreground=None))
             self.facts = source.facts
-            if isinstance(foreground, RemoteForeground):
-                self.timings.seconds["foreground"] += foreground.seconds
         self.verdict, self.reason = self.facts.verdict, self.facts.reason
 
     def refine(self) -> None:
         """Look back over all frames, and write the results anew in a second reading."""
         job, facts = self.job, self.facts
         assert facts is not None, "the source was read to its end"
+        from tracker.tracking import combine, look_back
+
         with self.timings.stage("refine"):
             frames = ((self.history[i], self.tape[i]) for i in reversed(range(len(self.tape))))
             backward = look_back(frames, job.config.tracking, self.scene)

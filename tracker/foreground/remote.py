@@ -17,9 +17,6 @@ from tracker.foreground import make_foreground, samples_wanted
 from tracker.foreground.base import Footprint, ForegroundModel
 from tracker.types import Frame, Image, Points, Scene
 
-SERVE = f"{__name__}:serve"
-"""The name of `serve` for an errand."""
-
 
 class Channel(Protocol):
     """What carries words to the other end and back."""
@@ -43,6 +40,8 @@ class RemoteForeground:
     ----------
     channel
         What carries words to the model and back.
+    spent
+        Told of the time, in seconds, that the model took for a frame, beside the program.
 
     Raises
     ------
@@ -50,21 +49,20 @@ class RemoteForeground:
         The region cannot be used.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, *, spent: Callable[[float], None]) -> None:
         self._channel = channel
+        self._spent = spent
         greeting = pickle.loads(channel.greeting())
         if isinstance(greeting, ConfigError):
             raise greeting
         self.scene: Scene = greeting
-        self.seconds = 0.0
-        """Time that the model took by now, beside the program."""
 
     def points(self, frame: Frame, protect: Footprint | None = None) -> Points:
         """Return the foreground of `frame`, the newest; see `ForegroundModel`."""
         del frame
         points: Points
         points, seconds = pickle.loads(self._channel.answer())
-        self.seconds += seconds
+        self._spent(seconds)
         self._channel.say(pickle.dumps(protect))
         return points
 
