@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.foreground.base import Footprint
+from tracker.foreground.channels import at
 from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.palette import color_bins
 from tracker.foreground.shadow import FloatPixels, ShadowTest, is_grey
@@ -108,11 +109,11 @@ class Detector:
         cells = np.flatnonzero(mask > 0)
         weights = np.full(len(cells), self.grid.cell_area)
         if protect is not None and protect.flat:
-            weights[limbs(mask).ravel()[cells]] *= LIMB
+            weights[limbs(mask, cells)] *= LIMB
         return Points(
             self.grid.coordinates(cells),
             weights=weights,
-            colors=color_bins(image.reshape(-1, 3)[cells]),
+            colors=color_bins(at(image, cells)),
             spacing=float(np.sqrt(self.grid.cell_area)),
             flood=flood,
         )
@@ -122,17 +123,17 @@ class Detector:
         return np.asarray(cv2.bitwise_and(changed, self.region), np.uint8)
 
 
-def limbs(mask: Mask) -> NDArray[np.bool_]:
-    """Return the cells of thin parts that hang on a body: tails, legs, antennae.
+def limbs(mask: Mask, cells: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which of the `cells` of `mask` are thin parts that hang on a body: tails, legs.
 
     They say little of where the body is. A patch that is thin all over is a body itself.
     """
-    body = cv2.morphologyEx(mask, cv2.MORPH_OPEN, THIN)
-    thin = cv2.subtract(mask, body) > 0
-    count, labels = cv2.connectedComponents(mask, connectivity=8)
+    body = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, THIN)).take(cells) > 0
+    count, labelled = cv2.connectedComponents(mask, connectivity=8)
+    labels = np.asarray(labelled).take(cells)
     bodied = np.zeros(count, bool)
-    bodied[labels[body > 0]] = True
-    return np.asarray(thin & bodied[labels])
+    bodied[labels[body]] = True
+    return np.asarray(~body & bodied[labels])
 
 
 def clean(changed: Mask, image: Image, background: Background, shadow: ShadowTest | None) -> Mask:
@@ -144,7 +145,7 @@ def clean(changed: Mask, image: Image, background: Background, shadow: ShadowTes
     if shadow is not None and not is_grey(image):
         everything, changed = changed, changed.copy()
         cells = np.flatnonzero(changed > 0)
-        pixels = image.reshape(-1, 3)[cells].astype(np.float32)
+        pixels = at(image, cells).astype(np.float32)
         changed.ravel()[cells[shadow(pixels, *background.appearance(cells))]] = 0
         # Grey clothes on grey ground pass for shadow; what lies between parts of an object is it.
         closed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, BETWEEN)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from cv2.typing import MatLike
 from numpy.typing import NDArray
 
+from tracker.foreground.channels import at, largest_channel, planes
 from tracker.foreground.grid import Mask
 from tracker.foreground.light import gain, local_gain
 from tracker.types import Image
@@ -136,9 +136,9 @@ class GaussianBackground:
         largest = largest_channel(cv2.absdiff(image, self.reference))
         mask: Mask = np.asarray(cv2.compare(largest, self.quick_limit, cv2.CMP_GT), np.uint8)
         cells = np.flatnonzero(mask > 0)
-        difference = image.reshape(-1, 3)[cells] - self.appearance(cells)[0]
-        squared = np.einsum("nc,nc->n", difference, difference)
-        limit = (self.sensitivity.deviations * self.deviation.ravel()[cells]) ** 2
+        difference = planes(at(image, cells) - self.appearance(cells)[0])
+        squared = np.einsum("cn,cn->n", difference, difference)
+        limit = (self.sensitivity.deviations * self.deviation.take(cells)) ** 2
         mask.ravel()[cells[squared <= limit]] = 0
         return mask
 
@@ -157,7 +157,7 @@ class GaussianBackground:
         self, cells: NDArray[np.intp]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return colour, shape (n, 3), and noise, shape (n,), of the background at `cells`."""
-        return np.minimum(self.mean.reshape(-1, 3)[cells], 255.0), self.noise.ravel()[cells]
+        return np.minimum(at(self.mean, cells), 255.0), self.noise.take(cells)
 
     def due(self, time: float) -> bool:
         """Tell whether there is something to learn at `time`, s: a twentieth of the whole is."""
@@ -227,7 +227,7 @@ class GaussianBackground:
 
     def unsettled(self) -> bool:
         """Tell whether the light is another one than the background was learned in."""
-        return bool(np.abs(self.light).mean() > UNSETTLED)
+        return cv2.norm(self.light, cv2.NORM_L1) > UNSETTLED * self.light.size
 
     def relight(self, image: Image, protected: Mask) -> None:
         """Bring each neighbourhood into the light of `image`."""
@@ -308,9 +308,3 @@ def edge_strength(image: Image) -> NDArray[np.float32]:
     # In halves of a grey level, so that a byte holds every gradient.
     size = cv2.magnitude(along_x.astype(np.float32), along_y.astype(np.float32))
     return np.asarray(size / 2, np.float32)
-
-
-def largest_channel(image: MatLike) -> NDArray[np.uint8]:
-    """Return the largest of the three channels of bytes at each cell, shape (height, width)."""
-    blue, green, red = cv2.split(image)
-    return np.asarray(cv2.max(cv2.max(blue, green), red), np.uint8)

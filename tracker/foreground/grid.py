@@ -97,7 +97,8 @@ class Grid:
 
     def coordinates(self, cells: NDArray[np.intp]) -> Array:
         """Return the centres of `cells`, flat indices of shape (n,), as x, y, shape (n, 2), px."""
-        rows, columns = np.divmod(cells, self.cells[0])
+        rows = cells // self.cells[0]  # with the product half the time of a divmod
+        columns = cells - rows * self.cells[0]
         step_x, step_y = self.step
         coordinates = np.empty((len(cells), 2))
         np.multiply(columns + 0.5, step_x, out=coordinates[:, 0])

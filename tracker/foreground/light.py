@@ -52,13 +52,13 @@ def gain(image: Image, reference: Image) -> NDArray[np.float32]:
     lit = _tells(new, old)
     if np.count_nonzero(lit) < LIT * len(lit):
         return np.ones(3, np.float32)
-    new, old = new[:, lit] + np.float32(1.0), old[:, lit] + np.float32(1.0)
+    new, old = (np.compress(lit, each, axis=1) + np.float32(1.0) for each in (new, old))
     each = new / old
     quarter = each.shape[1] // 4
     order = np.sort(each, axis=1)  # several times as fast as a partition
     low, high = order[:, quarter, None], order[:, -1 - quarter, None]
-    middle = (each >= low) & (each <= high)
-    ratio = (new * middle).sum(axis=1) / (old * middle).sum(axis=1)
+    middle = ((each >= low) & (each <= high)).astype(np.float32)
+    ratio = np.einsum("cn,cn->c", new, middle) / np.einsum("cn,cn->c", old, middle)
     steady = bool(np.abs(np.log(ratio)).max() < STEADY)
     return np.ones(3, np.float32) if steady else ratio
 

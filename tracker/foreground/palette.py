@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.foreground.channels import planes
 from tracker.types import COLOR_BINS
 
 GREY_LEVELS = 16
@@ -39,6 +40,6 @@ def _table() -> NDArray[np.uint8]:
 
 def color_bins(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the palette index of BGR `pixels` of shape (n, 3), shape (n,)."""
-    index = (pixels >> 3).astype(np.uint16)
     table: NDArray[np.uint8] = _table()
-    return np.take(table, (index[:, 0] << 10) | (index[:, 1] << 5) | index[:, 2])
+    blue, green, red = (planes(pixels) >> 3).astype(np.uint16)
+    return np.asarray(table.take((blue << 10) | (green << 5) | red), np.uint8)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.foreground.channels import planes
+
 FloatPixels = NDArray[np.float32]
 
 GREY_SCENE_CHROMA = 6.0
@@ -44,13 +46,11 @@ class ShadowTest:
         noise
             Shape (n,), standard deviation of a channel, grey levels.
         """
-        brightness = np.einsum("nc,nc->n", pixels, background)
-        brightness /= np.einsum("nc,nc->n", background, background) + 1.0
-        total = pixels.sum(axis=1) + 1.0
-        background_total = background.sum(axis=1) + 1.0
-        distance = np.abs(pixels / total[:, None] - background / background_total[:, None]).sum(
-            axis=1
-        )
+        seen, empty = planes(pixels), planes(background)
+        brightness = np.einsum("cn,cn->n", seen, empty)
+        brightness /= np.einsum("cn,cn->n", empty, empty) + 1.0
+        total = seen.sum(axis=0) + 1.0
+        distance = np.abs(seen / total - empty / (empty.sum(axis=0) + 1.0)).sum(axis=0)
         # Three channels, so that the mean brightness of a pixel is a third of its total.
         tolerance = np.maximum(self.chromaticity, 4.5 * noise / total)
         same_color = distance < tolerance
@@ -60,6 +60,6 @@ class ShadowTest:
 
 def is_grey(images: NDArray[np.uint8]) -> bool:
     """Tell whether `images`, shape (..., height, width, 3), have too little colour for the test."""
-    few = images[..., ::LOOKED_AT_EVERY, ::LOOKED_AT_EVERY, :]
-    spread = few.max(axis=-1).astype(np.float32) - few.min(axis=-1)
+    few = planes(images[..., ::LOOKED_AT_EVERY, ::LOOKED_AT_EVERY, :].reshape(-1, 3))
+    spread = few.max(axis=0) - few.min(axis=0)
     return bool(spread.mean() < GREY_SCENE_CHROMA)
