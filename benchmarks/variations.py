@@ -70,8 +70,8 @@ _E_STEP = Silhouettes.e_step
 
 def _shared(self: Silhouettes, means: Array) -> Stats:
     """Share each pixel among the objects that cover it, as a mixture does: Σ_k r_k = 1."""
-    a, open_logs = self.cover(means)
-    covered = 1 - (1 - self.likelihood.clutter) * np.exp(open_logs)
+    a, bare = self.cover(means)
+    covered = 1 - (1 - self.likelihood.clutter) * bare
     share = (covered / np.maximum(sums(self.point, a, len(self.weights)), 1e-300))[self.point]
     if self.likelihood.affinity is not None:
         share = share * self.likelihood.affinity

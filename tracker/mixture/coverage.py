@@ -29,14 +29,17 @@ class Silhouettes:
     lower, inverse
         Shape (K, 2, 2), L with Σ = LLᵀ, and L⁻¹.
     component, point
-        Shape (P,), the pairs, each once.
+        Shape (P,), the pairs by component, each once.
+    starts
+        Shape (K + 1,), the first pair of each component, and P.
     white
-        Shapes (P,) and (P,), L⁻¹(x − μ).
+        Shape (2, P), L⁻¹(x − μ).
     weights
         Shape (N,), how often each point counts.
     missing
         Shape (N,), points of which nobody knows whether they belong to the mask, as something hides
-        them: they count in the sums as if the object went on there, and not as information.
+        them: they count in the sums as if the object went on there, and not as information. None
+        where there are none.
     likelihood
         Rim and clutter; its affinity has the shape (P,), and is 1 for missing points.
     """
@@ -46,19 +49,29 @@ class Silhouettes:
     inverse: Array
     component: NDArray[np.intp]
     point: NDArray[np.intp]
-    white: tuple[Array, Array]
+    starts: NDArray[np.intp]
+    white: Array
     weights: Array
-    missing: NDArray[np.bool_]
+    missing: NDArray[np.bool_] | None
     likelihood: Coverage
 
     def _shift(self, means: Array) -> Array:
-        """Return L⁻¹ of the way that each object has moved, shape (K, 2)."""
-        shift: Array = (self.inverse @ (means - self.mixture.means)[:, :, None])[:, :, 0]
+        """Return L⁻¹ of the way that each object has moved, shape (2, K)."""
+        shift: Array = (self.inverse @ (means - self.mixture.means)[:, :, None])[:, :, 0].T
         return shift
+
+    def _total(self, values: Array) -> Array:
+        """Add up values over the pairs of each component, shape (..., P) to (..., K)."""
+        first, pairs = self.starts[:-1], values.shape[-1]
+        if pairs == 0:
+            return np.zeros((*values.shape[:-1], len(first)))
+        total = np.add.reduceat(values, np.minimum(first, pairs - 1), axis=-1)
+        total[..., first == self.starts[1:]] = 0.0  # where reduceat repeats a value
+        return total
 
     def moved(self, means: Array) -> float:
         """Return the longest way that an object has moved, in its standard deviations."""
-        return float(np.sqrt((self._shift(means) ** 2).sum(axis=1).max(initial=0.0)))
+        return float(np.sqrt((self._shift(means) ** 2).sum(axis=0).max(initial=0.0)))
 
     def distances(self, means: Array) -> Array:
         """Return squared Mahalanobis distances for objects at other means, shape (P,).
@@ -68,18 +81,16 @@ class Silhouettes:
         means
             Shape (K, 2).
         """
-        shift = self._shift(means)
-        x, y = (w - shift[:, i].take(self.component) for i, w in enumerate(self.white))
-        x *= x
-        y *= y
-        x += y
-        return x
+        apart = self.white - self._shift(means).take(self.component, axis=1)
+        apart *= apart
+        distances: Array = apart[0] + apart[1]
+        return distances
 
     def cover(self, means: Array) -> tuple[Array, Array]:
-        """Return a, shape (P,), and the logarithm of Π_j (1 − a_j) at each point, shape (N,)."""
+        """Return a, shape (P,), and Π_j (1 − a_j) at each point, shape (N,)."""
         a = self.likelihood.cover(self.distances(means))
-        open_logs = np.log(np.maximum(1.0 - a, _LEAST))
-        return a, sums(self.point, open_logs, len(self.weights))
+        logs = np.log(np.maximum(1.0 - a, _LEAST))
+        return a, np.exp(sums(self.point, logs, len(self.weights)))
 
     def e_step(self, means: Array) -> Stats:
         """Give each point to every object that covers it, and sum the statistics.
@@ -94,36 +105,33 @@ class Silhouettes:
         stats
             Mass and mean; the scatter repeats the shapes, which nothing changes.
         """
-        k = len(self.mixture)
-        a, open_logs = self.cover(means)
-        foreground = 1.0 - (1.0 - self.likelihood.clutter) * np.exp(open_logs)
-        logs = np.log(foreground)
+        a, bare = self.cover(means)
+        foreground = 1.0 - (1.0 - self.likelihood.clutter) * bare
         if self.likelihood.affinity is not None:
             a *= self.likelihood.affinity
             np.minimum(a, 1.0, out=a)
-        some_missing = bool(self.missing.any())
-        if some_missing:
-            logs[self.missing], foreground[self.missing] = 0.0, 1.0
+        known = self.weights
+        if self.missing is not None:
+            known = np.where(self.missing, 0.0, known)
+            foreground[self.missing] = 1.0
         a *= (self.weights / foreground).take(self.point)
-        total = known = sums(self.component, a, k)
-        if some_missing:
-            known = sums(self.component, a * ~self.missing.take(self.point), k)
-        total = np.maximum(total, 1e-300)
-        white = np.stack([sums(self.component, a * w, k) / total for w in self.white], axis=1)
+        total = mass = self._total(a)
+        if self.missing is not None:
+            mass = self._total(np.where(self.missing.take(self.point), 0.0, a))
+        white = self._total(a * self.white) / np.maximum(total, 1e-300)
         return Stats(
-            known,
-            self.mixture.means + (self.lower @ white[:, :, None])[:, :, 0],
+            mass,
+            self.mixture.means + (self.lower @ white.T[:, :, None])[:, :, 0],
             self.mixture.covariances,
-            float(logs @ self.weights),
-            float(self.weights @ ~self.missing),
+            float(np.log(foreground) @ known),
+            float(known.sum()),
         )
 
     def exposed(self, means: Array) -> Array:
         """Return the weight of the points that each object covers alone, shape (K,)."""
-        a, open_logs = self.cover(means)
-        alone = a * np.exp(open_logs[self.point] - np.log(np.maximum(1.0 - a, _LEAST)))
-        alone *= (self.weights * ~self.missing)[self.point]
-        return sums(self.component, alone, len(self.mixture))
+        a, bare = self.cover(means)
+        known = self.weights if self.missing is None else np.where(self.missing, 0, self.weights)
+        return self._total(a / np.maximum(1.0 - a, _LEAST) * (bare * known).take(self.point))
 
 
 def silhouettes(
@@ -144,24 +152,26 @@ def silhouettes(
     mixture
         K components; their weights do not matter.
     pairs
-        Which component may cover which point, each of shape (P,); all others do not.
+        Which component may cover which point, each of shape (P,), by ascending component; all
+        others do not.
     likelihood, weights, missing
         See `Silhouettes`; weights default to 1, and no points are missing.
     """
     component, point = pairs
-    lower = np.linalg.cholesky(mixture.covariances).astype(np.float64)
-    inverse = np.linalg.inv(lower).astype(np.float64)
-    x, y = (points[point, axis] - mixture.means[component, axis] for axis in (0, 1))
-    xx, yx, yy = (inverse[:, i, j][component] for i, j in ((0, 0), (1, 0), (1, 1)))
+    lower = np.linalg.cholesky(mixture.covariances).astype(np.float64, copy=False)
+    inverse = np.linalg.inv(lower).astype(np.float64, copy=False)
+    x, y = (points.take(point, axis=0) - mixture.means.take(component, axis=0)).T
+    xx, yx, yy = (inverse[:, i, j].take(component) for i, j in ((0, 0), (1, 0), (1, 1)))
     return Silhouettes(
         mixture,
         lower,
         inverse,
         component,
         point,
-        (xx * x, yx * x + yy * y),
+        np.searchsorted(component, np.arange(len(mixture) + 1)),
+        np.stack([xx * x, yx * x + yy * y]),
         np.ones(len(points)) if weights is None else weights,
-        np.zeros(len(points), dtype=bool) if missing is None else missing,
+        missing,
         likelihood,
     )
 

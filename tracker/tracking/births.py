@@ -31,8 +31,15 @@ _MOST_CELLS = 5000.0  # of the box in which objects are counted, about
 _PRICE = 4.0  # nats that one more object must gain
 _ROUNDS = 12
 _STILL = 0.02  # of the spacing: a fit that moves less than this has settled
-SMALLEST = 12.0  # px², the least that can be an object
+_SMALLEST = 12.0  # px², the least that can be an object
 _SHARE = 0.25  # of the largest object known, likewise
+
+
+def smallest(state: State, options: TrackingOptions) -> float:
+    """Return the least foreground that can be a new object anywhere in the picture, px²."""
+    if state.sizes is None:
+        return _SMALLEST
+    return max(_SMALLEST, options.birth_area * state.sizes.smallest)
 
 
 def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Stats:
@@ -41,10 +48,10 @@ def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Stats:
     if sizes is None:
         typical = np.median(state.objects.areas) if len(state.objects) else 0.0
         largest = rest.mass.max() if not len(state.objects) else typical
-        kept = rest.mass >= max(SMALLEST, _SHARE * float(largest))
+        kept = rest.mass >= max(_SMALLEST, _SHARE * float(largest))
         return Stats(rest.mass[kept], rest.means[kept], rest.scatters[kept])
     expected = sizes.areas(rest.means)
-    enough = rest.mass >= np.maximum(options.birth_area * expected, SMALLEST)
+    enough = rest.mass >= np.maximum(options.birth_area * expected, _SMALLEST)
     crowded = enough & (rest.mass > _GROUP * expected)
     single = np.flatnonzero(enough & ~crowded)
     extents = sizes.clamp(rest.scatters[single], rest.means[single])

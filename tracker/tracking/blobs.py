@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.mixture import sums
 from tracker.tracking.lattice import Indices, Lattice
 from tracker.types import Array, Points
-
-Complex: TypeAlias = NDArray[np.complexfloating[Any, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +53,13 @@ class Blobs:
     def __len__(self) -> int:
         return len(self.mass)
 
-    def chosen(self, which: NDArray[np.bool_]) -> Points:
-        """Return some of the points."""
-        return Points(
-            self.coordinates[which],
-            self.weights[which],
-            None if self.colors is None else self.colors[which],
-            self.spacing,
+    def part(self, which: NDArray[np.bool_]) -> Blobs:
+        """Return the patches that some of the points make."""
+        if self.lattice is None or not which.any():
+            return _NOTHING
+        colors = None if self.colors is None else self.colors[which]
+        return _patched(
+            self.coordinates[which], self.weights[which], colors, self.lattice.part(which)
         )
 
 
@@ -73,85 +69,100 @@ def find_blobs(points: Points) -> Blobs:
     coordinates, weights, colors = points.coordinates, points.weights, points.colors
     if n == 0:
         return _NOTHING
+    if weights is None:
+        weights = np.full(n, spacing**2)
     lattice, order = Lattice.of(coordinates, spacing)
     if order is not None:
-        coordinates = coordinates[order]
-        weights = None if weights is None else weights[order]
+        coordinates, weights = coordinates[order], weights[order]
         colors = None if colors is None else colors[order]
-    starts, owners, count = lattice.patches()
-    ends = np.append(starts[1:], n)
+    return _patched(coordinates, weights, colors, lattice)
+
+
+def _patched(
+    coordinates: Array, weights: Array, colors: NDArray[np.uint8] | None, lattice: Lattice
+) -> Blobs:
+    """Describe the patches of points that are sorted as on the lattice."""
+    starts, ends = lattice.runs()
+    owners, count = lattice.patches(starts, ends)
     run = _runs(coordinates, weights, lattice, starts, ends)
+    order = np.argsort(owners, kind="stable")  # of the runs, patch by patch
+    first = np.searchsorted(owners[order], np.arange(count))
 
-    def total(values: Any) -> Any:
-        """Sum over the runs of each patch."""
-        return sums(owners, values.real, count) + 1j * sums(owners, values.imag, count)
+    def total(values: Array) -> Array:
+        """Sum over the runs of each patch, shape (..., r) to (..., B)."""
+        return np.add.reduceat(values.take(order, axis=-1), first, axis=-1)
 
-    mass = sums(owners, run.mass, count)
-    centres = total(run.mass * run.middles) / mass
-    apart = run.middles - centres[owners]
-    norms = total(run.mass * (run.norms + np.abs(apart) ** 2)).real / mass
-    squares = total(run.mass * (run.squares + apart**2)) / mass
-    # A point stands for a square of the lattice, whose own variance is spacing² / 12.
-    own = spacing**2 / 12
-    xx, yy = (norms + squares.real) / 2 + own, (norms - squares.real) / 2 + own
-    xy = squares.imag / 2
-    by_patch = np.argsort(owners, kind="stable")
-    first = np.searchsorted(owners[by_patch], np.arange(count))
-    lows = np.minimum.reduceat(lattice.cells(lattice.keys[starts])[by_patch], first)
-    highs = np.maximum.reduceat(lattice.cells(lattice.keys[ends - 1])[by_patch], first)
+    mass = total(run.mass)
+    means = total(run.mass * run.middles) / mass
+    apart = run.middles - means.take(owners, axis=1)
+    scatters = total(run.mass * (run.spreads + apart[_ONE] * apart[_OTHER])) / mass
+    scatters[_ONE == _OTHER] += lattice.spacing**2 / 12  # a point stands for a square
     return Blobs(
         coordinates=coordinates,
-        weights=np.broadcast_to(spacing**2, n) if weights is None else weights,
+        weights=weights,
         colors=colors,
         lattice=lattice,
-        spacing=spacing,
+        spacing=lattice.spacing,
         labels=np.repeat(owners, ends - starts),
         mass=mass,
-        boxes=np.hstack([lows - spacing / 2, highs + spacing / 2]),
-        means=np.stack([centres.real, centres.imag], axis=1),
-        scatters=np.stack([xx, xy, xy, yy], axis=1).reshape(-1, 2, 2),
+        boxes=_boxes(lattice, starts[order], ends[order], first),
+        means=means.T,
+        scatters=scatters.T[:, _MATRIX],
     )
+
+
+_ONE, _OTHER = np.array([0, 0, 1]), np.array([0, 1, 1])  # the axes of xx, xy, yy
+_MATRIX = np.array([[0, 1], [1, 2]])  # which of these stands where
+
+
+def _boxes(lattice: Lattice, starts: Indices, ends: Indices, first: Indices) -> Array:
+    """Return the box around each patch, shape (B, 4), of runs that are sorted by patch and row."""
+    rows, left = np.divmod(lattice.keys[starts], lattice.width)
+    right = lattice.keys[ends - 1] - rows * lattice.width
+    cells = np.stack(
+        [
+            np.minimum.reduceat(left, first) - 0.5,
+            rows[first] - 0.5,
+            np.maximum.reduceat(right, first) + 0.5,
+            np.maximum.reduceat(rows, first) + 0.5,
+        ],
+        axis=1,
+    )
+    return cells * lattice.spacing + np.tile(lattice.corner, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class _Runs:
-    """Runs of neighbours in a row; places as complex numbers z = x + iy.
+    """Runs of neighbours in a row.
 
-    z² and |z|² hold all second moments. `mass` is in px², `norms` and `squares` are the means of
-    |z − middle|² and (z − middle)²; all have the shape (r,).
+    `mass` has the shape (r,), px²; `middles` (2, r), x and y in px; `spreads` (3, r), the moments
+    xx, xy and yy about the middle, px².
     """
 
     mass: Array
-    middles: Complex
-    norms: Array
-    squares: Complex
+    middles: Array
+    spreads: Array
 
 
 def _runs(
-    coordinates: Array, weights: Array | None, lattice: Lattice, starts: Indices, ends: Indices
+    coordinates: Array, weights: Array, lattice: Lattice, starts: Indices, ends: Indices
 ) -> _Runs:
     """Sum up the points of each run, or say what the sums must be where nothing is irregular."""
     lengths = ends - starts
-    if weights is None and lattice.regular:
-        first, last = (lattice.cells(lattice.keys[at]) for at in (starts, ends - 1))
-        middle = (first + last) / 2
-        number = lengths.astype(np.float64)
-        spread = lattice.spacing**2 * (number**2 - 1) / 12  # of so many in a row
-        mass = lattice.spacing**2 * number
-        return _Runs(mass, middle[:, 0] + 1j * middle[:, 1], spread, spread + 0j)
-    z = np.ascontiguousarray(coordinates, dtype=np.float64).view(np.complex128)[:, 0]
-    if weights is None:
-        weights = np.full(len(z), lattice.spacing**2)
+    if lattice.regular and weights.min() == weights.max():
+        middles = (coordinates[starts] + coordinates[ends - 1]).T / 2
+        spreads = np.zeros((3, len(lengths)))
+        spreads[0] = lattice.spacing**2 / 12 * (lengths * lengths - 1.0)  # of so many in a row
+        return _Runs(weights[0] * lengths, middles, spreads)
 
-    def total(values: Any) -> Any:
-        """Sum over the points of each run."""
-        return np.add.reduceat(values, starts)
+    def total(values: Array) -> Array:
+        """Sum over the points of each run, shape (..., n) to (..., r)."""
+        return np.add.reduceat(values, starts, axis=-1)
 
     mass = total(weights)
-    middles = total(weights * z) / mass
-    centred = z - np.repeat(middles, lengths)
-    norms = total(weights * (centred.real**2 + centred.imag**2)) / mass
-    return _Runs(mass, middles, norms, total(weights * centred**2) / mass)
+    middles = total(weights * coordinates.T) / mass
+    apart = coordinates.T - np.repeat(middles, lengths, axis=1)
+    return _Runs(mass, middles, total(weights * apart[_ONE] * apart[_OTHER]) / mass)
 
 
 _NONE = np.zeros(0)

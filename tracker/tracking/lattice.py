@@ -6,7 +6,7 @@ there are; so nothing in a crowd is compared with everything else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -56,46 +56,55 @@ class Lattice:
         spacing
             Distance between neighbouring points, px.
         """
-        low = np.array([coordinates[:, 0].min(), coordinates[:, 1].min()])
-        high = np.array([coordinates[:, 0].max(), coordinates[:, 1].max()])
-        phase = np.mod(low, spacing)
-        first, last = (np.clip(np.rint((c - phase) / spacing), -_FAR, _FAR) for c in (low, high))
-        cells = coordinates - (phase + spacing * first)
-        cells /= spacing
-        exact = cells
-        cells = np.rint(exact)
-        exact -= cells
-        off = max(float(exact.max()), -float(exact.min()))
-        width, height = (int(c) for c in last - first + [3, 1])
-        if max(width, height) > _FAR:
-            np.clip(cells, 0, last - first, out=cells)
-        keys = (cells[:, 1] * width + cells[:, 0]).astype(np.int64)
-        order = None
-        if (keys[1:] < keys[:-1]).any():
+        (x, left, columns, off_x), (y, top, rows, off_y) = (
+            _cells(coordinates[:, axis], spacing) for axis in (0, 1)
+        )
+        width = columns + 2
+        y *= width
+        y += x
+        keys = y.astype(np.int64)
+        steps = np.diff(keys)
+        least, order = steps.min(initial=1), None
+        if least < 0:
             order = np.argsort(keys, kind="stable")
             keys = keys[order]
-        regular = off < _EXACT and bool((keys[1:] > keys[:-1]).all())
-        return cls(phase + spacing * first, spacing, keys, width, height, regular), order
+            least = np.diff(keys).min()
+        regular = max(off_x, off_y) < _EXACT and bool(least > 0)
+        return cls(np.array([left, top]), spacing, keys, width, rows, regular), order
 
-    def patches(self) -> tuple[Indices, Indices, int]:
-        """Join cells that touch, diagonals included.
+    def part(self, which: NDArray[np.bool_]) -> Lattice:
+        """Return the lattice with some of its points."""
+        return replace(self, keys=self.keys[which])
+
+    def runs(self) -> tuple[Indices, Indices]:
+        """Return the first point of each run of neighbours in a row, and the one behind its last.
 
         Returns
         -------
-        runs, labels, count
-            Shape (r,), the first point of each run of neighbours in a row; shape (r,), which patch
-            each run belongs to; how many patches there are, numbered by their first point.
+        starts, ends
+            Shape (r,).
         """
-        keys = self.keys
         # The empty columns part the end of a row from the beginning of the next one.
-        runs = np.flatnonzero(np.concatenate([[True], keys[1:] > keys[:-1] + 1]))
-        first = keys[runs]
-        last = keys[np.append(runs[1:], len(keys)) - 1]
+        breaks = np.flatnonzero(self.keys[1:] > self.keys[:-1] + 1) + 1
+        ends = np.append(breaks, len(self.keys))
+        starts = np.zeros_like(ends)
+        starts[1:] = breaks
+        return starts, ends
+
+    def patches(self, starts: Indices, ends: Indices) -> tuple[Indices, int]:
+        """Join runs that touch, diagonals included.
+
+        Returns
+        -------
+        labels, count
+            Shape (r,), which patch each run belongs to; how many patches there are, numbered by
+            their first point.
+        """
+        first, last = self.keys[starts], self.keys[ends - 1]
         # Runs of the next row that reach from one column before to one behind.
         begin = np.searchsorted(last, first + (self.width - 1))
         end = np.searchsorted(first, last + (self.width + 1), side="right")
-        labels, count = joined(*spans(begin, end), len(runs))
-        return runs, labels, count
+        return joined(*spans(begin, end), len(starts))
 
     def cells(self, keys: NDArray[np.int64]) -> Array:
         """Return the positions of some keys, shape (m, 2), px."""
@@ -133,6 +142,29 @@ class Lattice:
         end = np.searchsorted(self.keys, row * self.width + right, side="right")
         span, point = spans(begin, end)
         return ellipse[span], point
+
+
+def _cells(values: Array, spacing: float) -> tuple[Array, float, int, float]:
+    """Number the cells of a lattice along one axis from the first one.
+
+    Returns
+    -------
+    cells, origin, count, off
+        Shape (n,), whole numbers; where cell 0 is, px; how many cells there are; the farthest that
+        a value is from the middle of its cell, in cells.
+    """
+    low, high = float(values.min()), float(values.max())
+    phase = low % spacing
+    first, last = (min(max(round((value - phase) / spacing), -_FAR), _FAR) for value in (low, high))
+    origin, count = phase + spacing * first, last - first + 1
+    exact = values - origin
+    exact /= spacing
+    cells = np.rint(exact)
+    exact -= cells
+    off = max(float(exact.max()), -float(exact.min()))
+    if count > _FAR:
+        np.clip(cells, 0, last - first, out=cells)
+    return cells, origin, count, off
 
 
 def spans(begin: Indices, end: Indices) -> tuple[Indices, Indices]:

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from tracker.config import TrackingOptions
-from tracker.mixture import (
-    Stats,
-)
-from tracker.tracking.births import SMALLEST, resolve
+from tracker.mixture import Stats, sums
+from tracker.tracking.births import resolve, smallest
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts
 from tracker.tracking.sightings import COLOR_RATE, sight
@@ -254,11 +252,14 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     """Give unexplained patches to coasting objects that may well have moved there."""
     objects = state.objects
     lost = np.flatnonzero(objects.missing)
-    if len(lost) == 0 or not info.unexplained.any():
+    if len(lost) == 0:
         return state, info
-    rest, index = _residual(info)
     areas = objects.areas[lost]
-    large = rest.mass[None, :] > options.birth_area * 0.5 * areas[:, None]
+    least = options.birth_area * 0.5 * areas
+    rest, index = _residual(info, float(least.min()))
+    if len(rest) == 0:
+        return state, info
+    large = rest.mass[None, :] > least[:, None]
     small = rest.mass[None, :] < 2.5 * areas[:, None]
     apart = rest.means[None, :, :] - objects.means[lost][:, None, :]
     spread = objects.uncertainties[lost][:, :2, :2] + objects.extents[lost]
@@ -313,8 +314,8 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     room = options.birth_limit + 2 * confirmed - len(objects)
     if options.objects:
         room = min(room, options.objects - len(objects))
-    if room > 0 and info.blobs.weights[info.unexplained].sum() >= SMALLEST:
-        rest, _ = _residual(info)
+    rest, _ = _residual(info, smallest(state, options))
+    if room > 0 and len(rest):
         found = resolve(rest, state, options)
         if len(found.mass) > room:
             largest = np.sort(np.argsort(-found.mass, kind="stable")[:room])
@@ -444,9 +445,15 @@ def _existence(before: Array, shown: NDArray[np.bool_], looked_at: Array, elapse
     return odds / (1 + odds)
 
 
-def _residual(info: Info) -> tuple[Blobs, NDArray[np.intp]]:
-    """Return patches of the unexplained points, and which points of the frame these are."""
-    return find_blobs(info.blobs.chosen(info.unexplained)), np.flatnonzero(info.unexplained)
+def _residual(info: Info, least: float) -> tuple[Blobs, NDArray[np.intp]]:
+    """Return patches of unexplained points, and which points of the frame these are.
+
+    Those below `least` px² may be left out: what is left of most patches is a rim of no use.
+    """
+    blobs, left = info.blobs, info.unexplained
+    enough = sums(blobs.labels, blobs.weights * left, len(blobs)) >= least
+    left = left & enough[blobs.labels]
+    return blobs.part(left), np.flatnonzero(left)
 
 
 def _first_speed(state: State) -> float:

@@ -163,9 +163,7 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
     lone = large & objects.lone
     of_points = groups.of_points(blobs) if len(asked) else None
     for k in asked:
-        parts = split(
-            blobs.chosen(of_points == groups.of_object[k]).coordinates, blobs.spacing, sizes
-        )
+        parts = split(blobs.coordinates[of_points == groups.of_object[k]], blobs.spacing, sizes)
         examined[k], lone[k] = foreground[k], len(parts.mass) == 1
         nearest = ((parts.mean - means[k]) ** 2).sum(axis=1).argmin()
         if not lone[k]:
@@ -210,28 +208,30 @@ def _fit(
         component, point = component[mine], point[mine]
         affinity = _affinity(objects, component, point, blobs)
         points, number = _numbered(point, len(blobs.labels))
-        # A fixed occluder is missing data: its cells count in the sums, as if the object went on
-        # behind it, but not as information.
+        coordinates, weights = blobs.coordinates[points], blobs.weights[points]
+        missing = None
         behind, cell = _inside(state.hidden, mixture.means, gates)
-        if affinity is not None:
-            affinity = np.concatenate([affinity, np.ones(len(cell))])
-        count = len(points) + len(cell)
-        weights = np.full(count, state.scene.step**2)
-        weights[: len(points)] = blobs.weights[points]
-        coordinates = blobs.coordinates[points]
-        if state.hidden is not None:
+        if state.hidden is not None and len(cell):
+            # A fixed occluder is missing data: its cells count in the sums, as if the object went
+            # on behind it, but not as information.
+            count = len(points) + len(cell)
+            missing = np.arange(count) >= len(points)
             cells = state.hidden.cells(state.hidden.keys[cell])
             coordinates = np.concatenate([coordinates, cells])
+            weights = np.concatenate([weights, np.full(len(cell), state.scene.step**2)])
+            component = np.concatenate([component, behind])
+            number = np.concatenate([number, np.arange(len(points), count)])
+            order = np.argsort(component, kind="stable")
+            component, number = component[order], number[order]
+            if affinity is not None:
+                affinity = np.concatenate([affinity, np.ones(len(cell))])[order]
         near = silhouettes(
             coordinates,
             mixture,
-            (
-                np.concatenate([component, behind]),
-                np.concatenate([number, np.arange(len(points), count)]),
-            ),
+            (component, number),
             likelihood=replace(likelihood, affinity=affinity),
             weights=weights,
-            missing=np.arange(count) >= len(points),
+            missing=missing,
         )
         return near, points
 

@@ -89,6 +89,11 @@ class SizeModel:
         """Return the area of a typical object at each position, shape (k,), px²."""
         return self.lengths(means) ** 2
 
+    @property
+    def smallest(self) -> float:
+        """The area of a typical object where these are smallest, px²."""
+        return min(self.intercept + self.slope * row for row in self.rows) ** 2
+
     def covariances(self, means: Array, like: Array) -> Array:
         """Return typical extents, shape (k, 2, 2), px².
 
