@@ -63,9 +63,11 @@ class Prior:
         Σ = (ν Σ⁻ + τ n [S + (x̄ − μ)(x̄ − μ)ᵀ]) / (ν + τ n).
         """
         counted = self.tempering(stats.mass) * stats.mass
-        information = counted[:, None, None] * np.linalg.inv(self.covariances)
-        pull = self.precisions @ self.means[:, :, None] + information @ stats.mean[:, :, None]
-        means = np.linalg.solve(self.precisions + information, pull)[:, :, 0].astype(np.float64)
+        # The same as m⁻ + (Σ P⁻⁻¹ + τ n I)⁻¹ τ n (x̄ − m⁻), which inverts once.
+        balance = self.covariances @ self.precisions
+        balance += counted[:, None, None] * np.eye(balance.shape[1])
+        pull = counted[:, None] * (stats.mean - self.means)
+        means = self.means + np.linalg.solve(balance, pull[:, :, None])[:, :, 0]
         weights = shares(stats.mass)
         if np.isinf(self.strength):
             return Mixture(weights, means, self.covariances)

@@ -24,6 +24,7 @@ from tracker.types import COLOR_BINS, Array
 _EXCESS = 1.6  # foreground beyond this multiple of an object's area wants another explanation
 _EXPLAINED = 1.35  # reach, in radii, within which an object explains a point
 _SETTLED = 0.02  # of the spacing: a fit that moves less in a round is done
+_FARTHEST = 4.0  # times as far as a round of EM goes an object may go at once
 _SLACK = 0.3  # radii by which an object may move before its surroundings are looked up again
 _VEILED = 0.05  # share of an object behind fixed things from which they are taken into account
 _ANEW = 0.2  # relative change of a patch after which its object is asked about again
@@ -188,12 +189,16 @@ def _fit(
     blobs: Blobs,
     options: TrackingOptions,
 ) -> _Fit:
-    """Run rounds of EM on some objects, under the coverage likelihood, shapes frozen."""
-    objects, group = state.objects.chosen(rows), groups.of_object[rows]
+    """Run rounds of EM on some objects, under the coverage likelihood, shapes frozen.
+
+    What a round moves an object is a share of what it will move in all. How the last two rounds
+    compare tells that share, and by so much more each object goes (Barzilai & Borwein 1988).
+    """
+    group = groups.of_object[rows]
     mixture = Mixture(np.full(len(rows), 1 / len(rows)), guess.means[rows], guess.extents[rows])
     prior = Prior(
         mixture.means,
-        np.linalg.inv(objects.uncertainties[:, :2, :2]).astype(np.float64),
+        np.linalg.inv(state.objects.uncertainties[rows, :2, :2]).astype(np.float64, copy=False),
         mixture.covariances,
         np.inf,
         options.effective_points,
@@ -206,7 +211,7 @@ def _fit(
         component, point = _inside(blobs.lattice, mixture.means, gates)
         mine = groups.of_patch[blobs.labels[point]] == group[component]
         component, point = component[mine], point[mine]
-        affinity = _affinity(objects, component, point, blobs)
+        affinity = _affinity(state.objects, rows[component], point, blobs)
         points, number = _numbered(point, len(blobs.labels))
         coordinates, weights = blobs.coordinates[points], blobs.weights[points]
         missing = None
@@ -237,12 +242,17 @@ def _fit(
 
     near, points = surroundings(mixture)
     stats = near.e_step(mixture.means)
-    rounds = 0
+    rounds, stride, step = 0, np.ones(len(rows)), np.zeros((len(rows), 2))
     while rounds < options.rounds:
         rounds += 1
-        before, mixture = mixture, m_step(stats, prior)
-        if np.abs(mixture.means - before.means).max() < _SETTLED * blobs.spacing:
+        means = mixture.means
+        mixture = m_step(stats, prior)
+        before, step = step, mixture.means - means
+        if np.abs(step).max() < _SETTLED * blobs.spacing:
             break
+        again = (step * before).sum(axis=1) / np.maximum((before * before).sum(axis=1), 1e-12)
+        stride = np.clip(stride / np.maximum(1 - again, 1e-3), 1.0, _FARTHEST)
+        mixture = replace(mixture, means=means + stride[:, None] * step)
         if near.moved(mixture.means) > 2 * _SLACK:
             near, points = surroundings(mixture)
         stats = near.e_step(mixture.means)
@@ -250,7 +260,7 @@ def _fit(
     return _Fit(
         stats,
         near.exposed(mixture.means),
-        _open_share(mixture, group),
+        _open_share(near, mixture.means, group),
         rounds,
         points[covered[covered < len(points)]],
     )
@@ -281,18 +291,18 @@ def _affinity(objects: Objects, component: Indices, point: Indices, blobs: Blobs
     return affinity
 
 
-def _open_share(mixture: Mixture, group: Indices) -> Array:
+def _open_share(near: Silhouettes, means: Array, group: Indices) -> Array:
     """Return the share of each outline's area that no other outline of its group covers, (K,)."""
-    half = 2 * np.sqrt(np.einsum("kii->ki", mixture.covariances))
-    boxes = np.hstack([mixture.means - half, mixture.means + half])
+    half = 2 * np.sqrt(np.einsum("kii->ki", near.mixture.covariances))
+    boxes = np.hstack([means - half, means + half])
     one, other = overlapping(boxes, boxes)
     pair = (one != other) & (group[one] == group[other])
     one, other = one[pair], other[pair]
-    lower = np.linalg.cholesky(mixture.covariances)
-    apart = mixture.means[one] - mixture.means[other]
-    discs = (2 * lower[one]) @ _DISC.T + apart[:, :, None]
-    covered = ((np.linalg.inv(lower)[other] @ discs) ** 2).sum(axis=1) < 4.0
-    hidden = np.zeros((len(mixture), len(_DISC)), dtype=bool)
+    # Points of the one outline as the other one's whitened coordinates see them.
+    turn = near.inverse[other] @ near.lower[one]
+    shift = near.inverse[other] @ (means[one] - means[other])[:, :, None]
+    covered = ((turn @ _OUTLINE + shift) ** 2).sum(axis=1) < 4.0
+    hidden = np.zeros((len(means), _OUTLINE.shape[1]), dtype=bool)
     np.logical_or.at(hidden, one, covered)
     share: Array = 1.0 - hidden.mean(axis=1)
     return share
@@ -371,4 +381,4 @@ def _sunflower(count: int) -> Array:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
 
 
-_DISC = _sunflower(64)
+_OUTLINE = 2 * _sunflower(64).T
