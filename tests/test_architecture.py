@@ -299,10 +299,11 @@ def documented(heading: str) -> list[str]:
 
 
 def test_output_documents_every_column_in_order() -> None:
-    from tracker.sinks import ContactsTable, TracksTable
+    from tracker.sinks import ContactsTable, FramesTable, TracksTable
 
     assert documented("tracks.csv") == TracksTable.header.strip().split(",")
     assert documented("contacts.csv") == ContactsTable.header.strip().split(",")
+    assert documented("frames.csv") == FramesTable.header.strip().split(",")
 
 
 def test_architecture_describes_every_room() -> None:

@@ -20,7 +20,7 @@ import pytest
 import tracker
 from tracker.cli import main, progress
 
-RESULTS = {"tracks.csv", "contacts.csv", "mot.txt", "overlay.mp4", "run.json"}
+RESULTS = {"tracks.csv", "contacts.csv", "frames.csv", "mot.txt", "overlay.mp4", "run.json"}
 
 
 def command(*arguments: object) -> list[str]:

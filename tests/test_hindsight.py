@@ -283,7 +283,14 @@ def test_a_refined_run_writes_all_results_anew(clip: Path, tmp_path: Path) -> No
     assert json.loads((tmp_path / "run.json").read_text())["figures"] == "causal"
     assert main([*words, "--refine"]) == 0
     found = {path.name for path in tmp_path.iterdir()}
-    assert found == {"tracks.csv", "contacts.csv", "mot.txt", "overlay.mp4", "run.json"}
+    assert found == {
+        "tracks.csv",
+        "contacts.csv",
+        "frames.csv",
+        "mot.txt",
+        "overlay.mp4",
+        "run.json",
+    }
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["figures"] == "refined"
     assert record["counts"]["frames"] == record["source"]["decoded_frames"] == 40
@@ -301,7 +308,7 @@ def test_what_is_live_cannot_be_refined(tmp_path: Path, monkeypatch: pytest.Monk
             return replace(super().facts, live=True)
 
     camera = Camera([np.zeros((48, 64, 3), np.uint8)])
-    monkeypatch.setattr(tracker.pipeline, "open_source", lambda *_: camera)
+    monkeypatch.setattr(tracker.pipeline, "open_source", lambda *_, **__: camera)
     tables = Config(output=OutputOptions(video=False))
     with pytest.raises(SourceError, match="cannot refine '0': it is live"):
         run(Job(spec="0", out=tmp_path / "out", config=tables, refine=True))

@@ -119,7 +119,7 @@ def test_a_failure_leaves_partial_results(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="on purpose"):
         run(Job(spec=str(clip), out=tmp_path, config=TABLES_ALONE), watch=watch)
     names = {path.name for path in tmp_path.iterdir()}
-    results = ("tracks.csv", "contacts.csv", "mot.txt", "run.json")
+    results = ("tracks.csv", "contacts.csv", "frames.csv", "mot.txt", "run.json")
     assert names == {f"{result}.partial" for result in results}
 
 

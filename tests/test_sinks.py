@@ -23,6 +23,7 @@ from tracker.errors import OutputError
 from tracker.overlay import Overlay
 from tracker.sinks import (
     ContactsTable,
+    FramesTable,
     Health,
     MotTable,
     OverlayVideo,
@@ -47,7 +48,7 @@ from tracker.types import (
 FACTS = SourceFacts(
     spec="clip.mp4", kind="file", width=64, height=48, fps=25.0, live=False, time_base="container"
 )
-NAMES = ("tracks.csv", "contacts.csv", "mot.txt", "overlay.mp4", "run.json")
+NAMES = ("tracks.csv", "contacts.csv", "frames.csv", "mot.txt", "overlay.mp4", "run.json")
 
 
 def track(identity: int, x: float, y: float, status: Status = Status.SEEN) -> Track:
@@ -133,6 +134,28 @@ def test_contacts_have_a_row_once_they_are_judged(tmp_path: Path) -> None:
     assert [float(row["p_swap"]) for row in rows] == [0.05, 0.3, 0.0]
 
 
+def test_frames_table_tells_how_each_frame_went(tmp_path: Path) -> None:
+    path = tmp_path / "frames.csv"
+    how = Diagnostics(points=900, unexplained=0.25, log_likelihood=-3.5, iterations=4, flood=True)
+    with FramesTable(path) as table:
+        for frame, snapshot in items(3):
+            table.write(frame, replace(snapshot, diagnostics=how))
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["frame"] for row in rows] == ["0", "1", "2"]
+    assert {key: float(value) for key, value in rows[0].items()} == {
+        "frame": 0,
+        "time": 0,
+        "tracks": 2,
+        "starved": 1,
+        "points": 900,
+        "unexplained": 0.25,
+        "log_likelihood": -3.5,
+        "iterations": 4,
+        "flood": 1,
+    }
+
+
 def test_an_interrupt_leaves_whole_results(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), open_sinks(tmp_path, Config(), lambda: FACTS) as sinks:
         for frame, snapshot in items(12):
@@ -175,6 +198,7 @@ def test_without_video(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "run.json").read_text())["results"] == [
         "tracks.csv",
         "contacts.csv",
+        "frames.csv",
         "mot.txt",
     ]
 

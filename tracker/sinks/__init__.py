@@ -14,7 +14,7 @@ from tracker.sinks.base import Sink
 from tracker.sinks.files import make_folder
 from tracker.sinks.health import Health
 from tracker.sinks.record import RunRecord
-from tracker.sinks.tables import ContactsTable, MotTable, Table, TracksTable
+from tracker.sinks.tables import ContactsTable, FramesTable, MotTable, Table, TracksTable
 from tracker.sinks.video import OverlayVideo
 from tracker.sinks.viewer import Viewer
 from tracker.sources.base import SourceFacts
@@ -22,6 +22,7 @@ from tracker.types import Frame, Snapshot
 
 __all__ = [
     "ContactsTable",
+    "FramesTable",
     "Health",
     "MotTable",
     "OverlayVideo",
@@ -107,6 +108,7 @@ def open_sinks(
     results: list[Table | OverlayVideo] = [
         TracksTable(folder / "tracks.csv"),
         ContactsTable(folder / "contacts.csv"),
+        FramesTable(folder / "frames.csv"),
         MotTable(folder / "mot.txt"),
     ]
     if config.output.video:

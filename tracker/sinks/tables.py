@@ -1,4 +1,4 @@
-"""Tables: one row for each object and frame, and one for each contact."""
+"""Tables: one row for each object and frame, one for each contact, and one for each frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 
 from tracker.errors import OutputError
 from tracker.sinks.files import ended_cleanly, partial_name, writing
-from tracker.types import Array, Contact, ContactStage, Frame, Snapshot, Track
+from tracker.types import Array, Contact, ContactStage, Frame, Snapshot, Status, Track
 
 
 class Table(ABC):
@@ -208,6 +208,34 @@ class ContactsTable(Table):
     def last_rows(self) -> Iterable[str]:
         """Return a row for each contact that is still open."""
         return [episode.row() for episode in self._open.values()]
+
+
+class FramesTable(Table):
+    """Writes frames.csv, how each frame went: it tells a bad foreground from bad tracking.
+
+    | column | meaning |
+    |---|---|
+    | frame | index of the frame, from 0 |
+    | time | time of the frame, s |
+    | tracks | objects that are followed |
+    | starved | those of them that this frame does not show |
+    | points | foreground points |
+    | unexplained | share, 0 to 1, of the foreground that no track explains |
+    | log_likelihood | mean log-density of the points under tracks and clutter, nats a point |
+    | iterations | rounds of E-step and M-step |
+    | flood | 1 where the picture changed as a whole and the tracks were held, else 0 |
+    """
+
+    header = "frame,time,tracks,starved,points,unexplained,log_likelihood,iterations,flood\n"
+
+    def rows(self, snapshot: Snapshot) -> Iterable[str]:
+        """Return the row of the frame."""
+        how = snapshot.diagnostics
+        starved = sum(track.status is Status.COASTING for track in snapshot.tracks)
+        yield (
+            f"{snapshot.frame},{snapshot.time:.6f},{len(snapshot.tracks)},{starved},{how.points},"
+            f"{how.unexplained:.4f},{how.log_likelihood:.4f},{how.iterations},{how.flood:d}\n"
+        )
 
 
 def axes(covariance: Array) -> tuple[float, float, float]:
