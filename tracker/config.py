@@ -136,6 +136,16 @@ class TrackingOptions:
         default=1.5,
         metadata=_about("how long an unseen object is followed", unit="s", minimum=0),
     )
+    lag_seconds: float = field(
+        default=-1.0,
+        metadata=_about(
+            "how long results wait for what follows, to be better for it; "
+            "-1: a second for files (less where pictures are large), not at all for live sources",
+            unit="s",
+            minimum=-1,
+            maximum=10,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 FOREGROUND = "tracker.foreground.remote:serve"
 """The errand that finds the foreground where the frames are decoded."""
 
+_FILE_LAG = 1.0  # s, for which the results of files wait
+_WAITING_BYTES = 32e6  # of pictures, at most, that wait with them
+
 Item = TypeVar("Item")
 
 
@@ -174,6 +177,16 @@ def _foreground_of(source: Source, options: ForegroundOptions, timings: Timings)
     return make_foreground(options, size, source.sample(samples_wanted(options, size)), live)
 
 
+def _lag(options: TrackingOptions, facts: SourceFacts) -> float:
+    """Return how long results wait for what follows, s."""
+    if options.lag_seconds >= 0:
+        return options.lag_seconds
+    if facts.live:
+        return 0.0
+    width, height = facts.size
+    return min(_FILE_LAG, _WAITING_BYTES / (3 * width * height * max(facts.fps, 1.0)))
+
+
 def run(job: Job, *, watch: Watch | None = None) -> Outcome:
     """Track a source from its first frame to its last and write the results.
 
@@ -237,6 +250,8 @@ class _Run:
 
     def track(self) -> None:
         """Follow the objects from the first frame to the last and write the results."""
+        from tracker.tracking import delayed
+
         job, config = self.job, self.job.config
         if job.refine:  # the overlay waits for the second pass
             config = replace(config, output=replace(config.output, video=False))
@@ -251,6 +266,7 @@ class _Run:
                     )
                 foreground = _foreground_of(source, config.foreground, self.timings)
                 self.scene = foreground.scene
+            lag = 0.0 if job.refine else _lag(config.tracking, source.facts)
             sinks = stack.enter_context(
                 open_sinks(
                     job.out,
@@ -259,22 +275,35 @@ class _Run:
                     seconds=self.timings.seconds,
                     health=self.health,
                     show=job.show,
+                    figures="delayed" if lag else "causal",
                 )
             )
             coming = islice(self.interrupts.between(source), job.max_frames)
-            for frame, result in track(coming, foreground, config.tracking, self.timings):
+            tracked = self._watched(
+                track(coming, foreground, config.tracking, self.timings), source
+            )
+            working = partial(self.timings.stage, "track")
+            for frame, result in delayed(tracked, lag, working=working):
                 with self.timings.stage("write"):
                     sinks.write(frame, result)
-                self.frames += 1
                 self.ids.update(item.id for item in result.tracks)
-                if self.watch:
-                    self.watch(result, source.facts)
                 if job.refine:
                     assert result.foreground is not None, "track hands over the points"
                     self.tape.append(result.foreground)
                     self.history.append(replace(result, foreground=None))
             self.facts = source.facts
         self.verdict, self.reason = self.facts.verdict, self.facts.reason
+
+    def _watched(
+        self, tracked: Iterable[tuple[Frame, Snapshot]], source: Source
+    ) -> Iterator[tuple[Frame, Snapshot]]:
+        """Yield what comes, and say how far the run is; without pictures where nobody looks."""
+        seen = self.job.show or (self.job.config.output.video and not self.job.refine)
+        for frame, result in tracked:
+            self.frames += 1
+            if self.watch:
+                self.watch(result, source.facts)
+            yield frame if seen else frame.without_image(), result
 
     def refine(self) -> None:
         """Look back over all frames, and write the results anew in a second reading."""
@@ -299,7 +328,7 @@ class _Run:
                     lambda: facts,
                     seconds=self.timings.seconds,
                     health=self.health,
-                    refined=True,
+                    figures="refined",
                 )
             )
             again = self.timings.waiting("read", self.interrupts.between(source))

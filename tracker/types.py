@@ -36,6 +36,10 @@ class Frame:
     time: float
     image: Image
 
+    def without_image(self) -> Frame:
+        """Return the frame with an empty picture, which needs no memory."""
+        return Frame(self.index, self.time, np.zeros((0, 0, 3), np.uint8))
+
 
 @dataclass(frozen=True, slots=True)
 class Points:
@@ -296,6 +300,8 @@ class Snapshot:
         How the frame went.
     foreground
         The points that the tracks explain, where somebody wants to see them, else None.
+    candidates
+        Objects that are not sure enough yet to be among the tracks, and have their later ids.
     """
 
     frame: int
@@ -303,3 +309,4 @@ class Snapshot:
     tracks: tuple[Track, ...]
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     foreground: Points | None = None
+    candidates: tuple[Track, ...] = ()

@@ -77,7 +77,7 @@ def open_sinks(
     seconds: Mapping[str, float] | None = None,
     health: Health | None = None,
     show: bool = False,
-    refined: bool = False,
+    figures: str = "causal",
 ) -> Sinks:
     """Return the sinks of a run; results of an earlier run are replaced when the new are whole.
 
@@ -95,8 +95,8 @@ def open_sinks(
         What is to be told of each frame, to warn at the end.
     show
         Open a live window as well.
-    refined
-        Whether the figures come from a second pass.
+    figures
+        What they rest on: "causal", "delayed" or "refined".
 
     Raises
     ------
@@ -123,7 +123,7 @@ def open_sinks(
         seconds=stages,
         results=names,
         health=health,
-        refined=refined,
+        figures=figures,
     )
     window: list[Sink] = [Viewer(config.overlay)] if show else []
     # The record comes first, to be finished last: it then knows how the others ended.

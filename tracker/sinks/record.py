@@ -42,8 +42,8 @@ class RunRecord:
         Names of the other files that the run writes.
     health
         Told of each frame; its warnings are part of the record.
-    refined
-        Whether the figures come from a second pass.
+    figures
+        What they rest on: "causal", "delayed" or "refined".
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class RunRecord:
         seconds: Mapping[str, float],
         results: tuple[str, ...] = (),
         health: Health | None = None,
-        refined: bool = False,
+        figures: str = "causal",
     ) -> None:
         self.path = path
         self._config = config
@@ -63,7 +63,7 @@ class RunRecord:
         self._seconds = seconds
         self._results = results
         self._health = health or Health()
-        self._figures = "refined" if refined else "causal"
+        self._figures = figures
         self._frames = self._rows = self._floods = 0
         self._ids: set[int] = set()
         self._kinds: Counter[str] = Counter()

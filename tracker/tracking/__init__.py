@@ -1,6 +1,7 @@
 """Identity over time: predict, refine, retire, spawn."""
 
 from tracker.tracking.hindsight import combine
+from tracker.tracking.lag import delayed
 from tracker.tracking.passes import look_back
 from tracker.tracking.policy import Info, step
 from tracker.tracking.state import State
@@ -11,6 +12,7 @@ __all__ = [
     "State",
     "Tracker",
     "combine",
+    "delayed",
     "look_back",
     "snapshot",
     "start",

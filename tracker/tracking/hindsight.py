@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from tracker.tracking.passes import FEWEST, RANK, Pair, joined, pairs, settled
+from tracker.tracking.passes import FEWEST, RANK, Pair, certain, joined, pairs, settled
 from tracker.tracking.paths import smoothed
 from tracker.types import Event, Snapshot, Status, Track
 
@@ -201,14 +201,8 @@ def _best_rows(pieces: Sequence[_Piece]) -> _Rows:
     if not agreed and _apart(claims) < _PROOF:
         return {}
     best = {place: min(claims[place], key=_doubt) for place in sorted(claims)}
-    sure = [place for place, pair in best.items() if _certain(pair)]
+    sure = [place for place, pair in best.items() if certain(pair)]
     return {p: joined(*pair) for p, pair in best.items() if sure and sure[0] <= p <= sure[-1]}
-
-
-def _certain(pair: Pair) -> bool:
-    """Tell whether a row may begin or end an object: one pass alone must have seen it apart."""
-    seen = [track.status for track in pair if track and track.status is not Status.COASTING]
-    return len(seen) == 2 or seen == [Status.SEEN]
 
 
 @dataclass(slots=True)

@@ -173,3 +173,9 @@ def joined(ahead: Track | None, behind: Track | None) -> Track:
         confidence=max(ahead.confidence, behind.confidence),
         identity_confidence=min(ahead.identity_confidence, behind.identity_confidence),
     )
+
+
+def certain(pair: Pair) -> bool:
+    """Tell whether a row may begin or end an object: one pass alone must have seen it apart."""
+    seen = [track.status for track in pair if track and track.status is not Status.COASTING]
+    return len(seen) == 2 or seen == [Status.SEEN]

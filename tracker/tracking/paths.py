@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import solveh_banded
+from scipy.linalg.lapack import dpbsv
 
 from tracker.types import Array, Track
 
@@ -30,14 +30,15 @@ def smoothed(rows: Mapping[int, Track], times: Array) -> dict[int, Track]:
     means = np.array([track.mean for track in tracks])
     variances = np.array([np.trace(track.position_covariance) / 2 for track in tracks])
     precision, seen = np.zeros(places[-1] + 1), np.zeros((places[-1] + 1, 2))
-    precision[places], seen[places] = np.median(variances) / variances, means
+    typical = _middle(variances)
+    precision[places], seen[places] = typical / variances, means
     smooth: Array = means
     whole = _path(seen, precision, np.full(len(seen) - 2, _STIFFNESS[0]))
     for stiffness in _STIFFNESS:
         whole = _path(seen, precision, stiffness * _bending(whole))
         path = whole[places]
         error = precision[places] @ ((path - means) ** 2).sum(axis=1)
-        if error > 2 * len(places) * np.median(variances):
+        if error > 2 * len(places) * typical:
             break
         smooth = path
     velocities = np.gradient(smooth, times[list(rows)], axis=0)
@@ -57,8 +58,8 @@ def _bending(path: Array) -> Array:
 
     These are the weights of a Cauchy error on x″, whose scale is the typical |x″| of the path.
     """
-    bends = np.linalg.norm(np.diff(path, 2, axis=0), axis=1)
-    weights = 1 / (1 + (bends / (_SHARP * np.median(bends) + 1e-9)) ** 2)
+    bends = np.hypot(*(path[2:] - 2 * path[1:-1] + path[:-2]).T)
+    weights = 1 / (1 + (bends / (_SHARP * _middle(bends) + 1e-9)) ** 2)
     softened: Array = np.maximum(weights, _SOFTEST)  # gaps in the path hang on it
     return softened
 
@@ -73,5 +74,13 @@ def _path(places: Array, precision: Array, stiffness: Array) -> Array:
     bands[1, 1:-1] -= 2 * stiffness
     bands[1, 2:] -= 2 * stiffness
     bands[0, 2:] += stiffness
-    path: Array = solveh_banded(bands, precision[:, None] * places)
-    return path
+    # `solveh_banded` of few rows checks for longer than it solves.
+    _, path, failed = dpbsv(bands, precision[:, None] * places, overwrite_ab=True)
+    assert not failed, "the two ends of a path are seen, so the matrix is positive definite"
+    solved: Array = path
+    return solved
+
+
+def _middle(values: Array) -> float:
+    """Return the median, the upper one of two."""
+    return float(np.partition(values, len(values) // 2)[len(values) // 2])

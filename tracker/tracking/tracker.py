@@ -52,7 +52,7 @@ def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
     identity = identities(state)
     means, velocities = np.hsplit(objects.states.copy(), 2)
     extents, places = objects.extents.copy(), objects.errors[:, :2, :2].copy()
-    tracks = tuple(
+    every = [
         Track(
             id=name,
             mean=means[k],
@@ -66,7 +66,7 @@ def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
             confidence=existence,
             identity_confidence=sure,
         )
-        for k, (name, mass, age, missing, contact, existence, sure, confirmed) in enumerate(
+        for k, (name, mass, age, missing, contact, existence, sure) in enumerate(
             zip(
                 *(
                     column.tolist()
@@ -78,13 +78,16 @@ def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
                         objects.contact,
                         objects.existence,
                         identity,
-                        objects.confirmed,
                     )
                 ),
                 strict=True,
             )
         )
-        if confirmed
+    ]
+    confirmed = objects.confirmed.tolist()
+    tracks, candidates = (
+        tuple(track for track, known in zip(every, confirmed, strict=True) if known is wanted)
+        for wanted in (True, False)
     )
     total = float(info.blobs.weights.sum())
     left = float(info.blobs.weights[info.unexplained].sum())
@@ -97,7 +100,7 @@ def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
         events=info.events,
         contacts=info.contacts,
     )
-    return Snapshot(index, time, tracks, diagnostics)
+    return Snapshot(index, time, tracks, diagnostics, candidates=candidates)
 
 
 def _status(missing: bool, contact: bool) -> Status:

@@ -1,0 +1,131 @@
+"""Results that wait a while: each frame in the light of those that follow it soon.
+
+Whenever frames have waited for the lag, the older half of them is told: so each knows what comes
+after it for half of the lag to the whole of it. What has happened by then takes effect: names are
+those that a contact turned out to leave, an object is there from its first sight to its last, and
+its path is a smooth one, through what was told before and what still waits.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from math import inf
+
+import numpy as np
+
+from tracker.tracking.passes import settled
+from tracker.tracking.paths import smoothed
+from tracker.types import Frame, Snapshot, Status, Track
+
+
+def delayed(
+    stream: Iterable[tuple[Frame, Snapshot]],
+    lag: float,
+    *,
+    working: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Iterator[tuple[Frame, Snapshot]]:
+    """Yield what is known of each frame some time later; without a lag, at once.
+
+    At the end, and where the user interrupts the stream, what still waits comes out.
+
+    Parameters
+    ----------
+    stream
+        Each frame with what is known after it.
+    lag
+        How long, s.
+    working
+        Makes the context in which the work is done, so that it can be timed.
+
+    Yields
+    ------
+    Frame, Snapshot
+        The frames as they came, with what was known of them then, under the names of the stream.
+    """
+    if not lag:
+        yield from stream
+        return
+    waiting = _Waiting(lag)
+    try:
+        for frame, result in stream:
+            waiting.add(frame, result)
+            if result.time - waiting.oldest >= lag:
+                with working():
+                    told = waiting.told(result.time - lag / 2)
+                yield from told
+    except KeyboardInterrupt:
+        yield from waiting.told(inf)
+        raise
+    with working():
+        told = waiting.told(inf)
+    yield from told
+
+
+class _Waiting:
+    """Frames that are not told yet, behind a few that are."""
+
+    def __init__(self, lag: float) -> None:
+        self._lag = lag
+        self._window: list[Snapshot] = []
+        self._frames: list[Frame] = []  # of the end of the window, those not told
+        self._names: set[int] = set()  # of all objects that were told of
+
+    @property
+    def oldest(self) -> float:
+        """Time of the first frame that waits, s."""
+        return self._frames[0].time
+
+    def add(self, frame: Frame, result: Snapshot) -> None:
+        """Take one more."""
+        self._frames.append(frame)
+        self._window.append(result)
+
+    def told(self, until: float) -> list[tuple[Frame, Snapshot]]:
+        """Return what waits and is not later than a time, s, and keep what the next ones need."""
+        if not self._frames:
+            return []
+        begin = len(self._window) - len(self._frames)
+        out = [frame for frame in self._frames if frame.time <= until]
+        tracks = _tracks(self._window)[begin : begin + len(out)]
+        told = []
+        for frame, known, here in zip(out, self._window[begin:], tracks, strict=False):
+            self._names |= {track.id for track in here}
+            told.append((frame, _about(replace(known, tracks=tuple(here)), self._names)))
+        self._frames = self._frames[len(out) :]
+        self._window = [one for one in self._window if one.time > out[-1].time - self._lag / 2]
+        return told
+
+
+def _tracks(window: Sequence[Snapshot]) -> list[list[Track]]:
+    """Return the tracks in each frame of a window, in the light of the whole of it."""
+    paths: dict[int, dict[int, Track]] = defaultdict(dict)  # by name and place
+    for place, here in enumerate(settled(window)):
+        for track in (*here.tracks, *here.candidates):
+            paths[track.id][place] = track
+    alive = {track.id for track in window[-1].tracks}
+    ended = {track.id for here in window for track in here.tracks} - alive
+    times = np.array([one.time for one in window])
+    tracks: list[list[Track]] = [[] for _ in window]
+    for name in sorted(alive | ended):
+        rows = paths[name]
+        if name in ended:
+            sights = [place for place, track in rows.items() if track.status is Status.SEEN]
+            last = max(sights, default=-1)
+            rows = {place: track for place, track in rows.items() if place <= last}
+        if rows:
+            for place, track in smoothed(rows, times).items():
+                tracks[place].append(track)
+    return tracks
+
+
+def _about(result: Snapshot, names: set[int]) -> Snapshot:
+    """Leave out what is told of objects that never were."""
+    told = result.diagnostics
+    events = tuple(event for event in told.events if names.issuperset(event.tracks))
+    contacts = tuple(contact for contact in told.contacts if names.issuperset(contact.tracks))
+    return replace(
+        result, candidates=(), diagnostics=replace(told, events=events, contacts=contacts)
+    )
