@@ -12,7 +12,7 @@ from tracker.foreground.base import Footprint
 from tracker.foreground.channels import at
 from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.palette import color_bins
-from tracker.foreground.shadow import FloatPixels, ShadowTest, is_grey
+from tracker.foreground.shadow import FloatPixels, ShadowTest, grey_objects, is_grey
 from tracker.types import Frame, Image, Points, Scene
 
 SETTLE_SECONDS = 0.3
@@ -146,7 +146,10 @@ def clean(changed: Mask, image: Image, background: Background, shadow: ShadowTes
         everything, changed = changed, changed.copy()
         cells = np.flatnonzero(changed > 0)
         pixels = at(image, cells).astype(np.float32)
-        changed.ravel()[cells[shadow(pixels, *background.appearance(cells))]] = 0
+        empty, noise = background.appearance(cells)
+        shadows = shadow(pixels, empty, noise)
+        shadows &= ~grey_objects(everything, shadows, pixels, empty)
+        changed.ravel()[cells[shadows]] = 0
         # Grey clothes on grey ground pass for shadow; what lies between parts of an object is it.
         closed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, BETWEEN)
         changed = np.asarray(cv2.bitwise_and(closed, everything), np.uint8)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.foreground.channels import planes
+from tracker.foreground.grid import Mask
 
 FloatPixels = NDArray[np.float32]
 
 GREY_SCENE_CHROMA = 6.0
 """Mean spread of the channels, grey levels, below which a scene has no colour to compare."""
+
+CASTER = 0.2
+"""Share of a patch that is no shadow where the rest of it is one."""
+
+UNEVEN = 0.035
+"""Standard deviation of the logarithm of the attenuation over what cannot be one shadow."""
 
 LOOKED_AT_EVERY = 8
 """Rows and columns between the cells that colour is looked for in."""
@@ -56,6 +64,43 @@ class ShadowTest:
         same_color = distance < tolerance
         darker = (brightness > self.darkest) & (brightness < self.brightest)
         return np.asarray(darker & same_color)
+
+
+def grey_objects(
+    changed: Mask, shadows: NDArray[np.bool_], pixels: FloatPixels, background: FloatPixels
+) -> NDArray[np.bool_]:
+    """Return which changed cells belong to grey objects, as cars on asphalt are; shape (n,).
+
+    A shadow lies beside what casts it, be that outside the picture, and attenuates all that it
+    lies on alike. A patch that passes for a shadow as a whole, and is darker here than there, is
+    an object.
+
+    Parameters
+    ----------
+    changed
+        The n cells that are changed.
+    shadows
+        Shape (n,), which of them pass for a shadow.
+    pixels, background
+        Shape (n, 3), BGR.
+    """
+    cells = np.flatnonzero(changed)
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(changed, connectivity=8)
+    patches = labels.ravel().take(cells)
+    left, top, width, height, area = boxes.T
+    inside = (left > 0) & (left + width < changed.shape[1])
+    inside &= (top > 0) & (top + height < changed.shape[0])
+    alone = inside & (np.bincount(patches[~shadows], minlength=count) < CASTER * area)
+    # The rim of a shadow is half in the light.
+    core = cv2.erode(changed, np.ones((3, 3), np.uint8)).ravel().take(cells) > 0
+    asked = np.flatnonzero(alone[patches] & core)
+    seen, empty = planes(pixels.take(asked, axis=0)), planes(background.take(asked, axis=0))
+    attenuation = np.log((seen.sum(axis=0) + 1.0) / (empty.sum(axis=0) + 1.0))
+    patch = patches[asked]
+    number = np.maximum(np.bincount(patch, minlength=count), 1)
+    mean = np.bincount(patch, attenuation, count) / number
+    variance = np.bincount(patch, attenuation**2, count) / number - mean**2
+    return np.asarray((alone & (variance > UNEVEN**2))[patches])
 
 
 def is_grey(images: NDArray[np.uint8]) -> bool:
