@@ -11,12 +11,16 @@ from unittest.mock import patch
 
 import numpy as np
 
-from tracker import Config, Points, foreground
+from numpy.typing import NDArray
+
+from tracker import Config, Points, Scene, tracking
+from tracker.config import TrackingOptions
 from tracker.mixture import Stats
 from tracker.mixture.coverage import Silhouettes, sums
-from tracker.tracking import births, contact, policy, tracker
+from tracker.tracking import births, contact, lag, policy, tracker
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.sizes import SizeModel
+from tracker.tracking.state import NO_SCENE, Objects, State
 from tracker.types import Array
 
 SWEEP = 0.3  # how far each setting is moved, as a share of its default
@@ -78,12 +82,30 @@ def _shared(self: Silhouettes, means: Array) -> Stats:
     return _E_STEP(replace(self, likelihood=replace(self.likelihood, affinity=share)), means)
 
 
+_RESHAPE, _START = policy._reshape, tracking.start
+
+
+def _followed(
+    prior: State,
+    objects: Objects,
+    stats: Stats,
+    which: NDArray[np.bool_],
+    options: TrackingOptions,
+) -> Objects:
+    """Let the shapes of objects in contact follow what they are given of the points, too."""
+    return _RESHAPE(prior, objects, stats, which | (stats.mass > 0.5 * objects.areas), options)
+
+
+def _without_occluders(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
+    return _START(options, replace(scene, occluders=None))
+
+
 ABLATION = (
     Variation("nothing"),
     Variation("shadow test", ("foreground.shadows=false",)),
     Variation("median background (MOG2 instead)", ("foreground.model=mog2",)),
     Variation("processing scale (whole pictures)", ("foreground.scale=1",)),
-    Variation("occluder map", patches=((foreground, "find_occluders", lambda *_: None),)),
+    Variation("occluder map", patches=((tracking, "start", _without_occluders),)),
     Variation("motion model (motion_noise 5)", ("tracking.motion_noise=5",)),
     Variation("tempering (effective_points 1e6)", ("tracking.effective_points=1e6",)),
     Variation("coasting (0.1 s)", ("tracking.coast_seconds=0.1",)),
@@ -100,12 +122,18 @@ ABLATION = (
     ),
     Variation("colour", patches=((policy, "find_blobs", _colorless),)),
     Variation("coverage likelihood (mixture instead)", patches=((Silhouettes, "e_step", _shared),)),
+    Variation(
+        "shapes frozen in contact (followed instead)",
+        patches=((policy, "_reshape", _followed),),
+    ),
     Variation("births of several from one group", patches=((births, "_GROUP", np.inf),)),
     Variation("return of lost objects", patches=((policy, "recover", lambda *both: both[:2]),)),
     Variation(
         "who is who after a contact",
         patches=((contact._Verdict, "exchanged", property(lambda _: False)),),
     ),
+    Variation("lag (told at once)", ("tracking.lag_seconds=0",)),
+    Variation("smoothing", patches=((lag, "smoothed", lambda rows, _: dict(rows)),)),
 )
 
 
