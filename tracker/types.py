@@ -199,7 +199,7 @@ class Event:
     Parameters
     ----------
     kind
-        "birth", "death", "contact", "parting", "flood", "split", "merge" or another short word.
+        "birth", "death", "contact", "parting" or "group": objects counted in one patch.
     tracks
         The ids concerned.
     message

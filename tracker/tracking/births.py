@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.config import TrackingOptions
 from tracker.mixture import (
@@ -18,7 +19,7 @@ from tracker.mixture import (
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.sizes import SizeModel
 from tracker.tracking.state import State
-from tracker.types import Array
+from tracker.types import Array, Event
 
 _GROUP = 1.6  # patches beyond this multiple of the typical area may hold several objects
 MOST = 6  # objects looked for in one patch
@@ -42,38 +43,113 @@ def smallest(state: State, options: TrackingOptions) -> float:
     return max(_SMALLEST, options.birth_area * state.sizes.smallest)
 
 
-def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Stats:
-    """Return mass, mean and extent of each new object in the unexplained patches."""
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many objects a patch holds.
+
+    Parameters
+    ----------
+    parts
+        Mass, mean and extent of each, for the most probable number.
+    chances
+        Probabilities of 1, 2, ... objects; they sum to 1.
+    """
+
+    parts: Stats
+    chances: Array
+
+    @property
+    def chance(self) -> float:
+        """Probability that it holds as many."""
+        return float(self.chances[len(self.parts.mass) - 1])
+
+
+@dataclass(frozen=True, slots=True)
+class Newborn:
+    """k new objects.
+
+    Parameters
+    ----------
+    stats
+        Mass, mean and extent of each.
+    question
+        Shape (k,), the number of the patch in which they were counted, -1 where none was needed.
+    counts
+        By number of the patch, what was found in it.
+    """
+
+    stats: Stats
+    question: NDArray[np.int64]
+    counts: tuple[Count, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.question)
+
+    def largest(self, count: int) -> Newborn:
+        """Return the largest of them, at most `count`, in their order."""
+        if len(self) <= count:
+            return self
+        chosen = np.sort(np.argsort(-self.stats.mass, kind="stable")[:count])
+        mass, mean, scatter = self.stats.mass, self.stats.mean, self.stats.scatter
+        kept = Stats(mass[chosen], mean[chosen], scatter[chosen])
+        return Newborn(kept, self.question[chosen], self.counts)
+
+    def told(self, first_id: int) -> tuple[Event, ...]:
+        """Say of each patch in which objects were counted how many they are, and how surely."""
+        events = []
+        for number, count in enumerate(self.counts):
+            ids = tuple((first_id + np.flatnonzero(self.question == number)).tolist())
+            if ids:
+                message = f"this patch is {len(count.parts.mass)}, p = {count.chance:.2f}"
+                events.append(Event("group", ids, message))
+        return tuple(events)
+
+
+def _uncounted(stats: Stats) -> Newborn:
+    return Newborn(stats, np.full(len(stats.mass), -1))
+
+
+def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Newborn:
+    """Return each new object in the unexplained patches."""
     sizes = state.sizes
     if sizes is None:
         typical = np.median(state.objects.areas) if len(state.objects) else 0.0
         largest = rest.mass.max() if not len(state.objects) else typical
         kept = rest.mass >= max(_SMALLEST, _SHARE * float(largest))
-        return Stats(rest.mass[kept], rest.means[kept], rest.scatters[kept])
+        return _uncounted(Stats(rest.mass[kept], rest.means[kept], rest.scatters[kept]))
     expected = sizes.areas(rest.means)
     enough = rest.mass >= np.maximum(options.birth_area * expected, _SMALLEST)
     crowded = enough & (rest.mass > _GROUP * expected)
     single = np.flatnonzero(enough & ~crowded)
     extents = sizes.clamp(rest.scatters[single], rest.means[single])
-    found = [Stats(rest.mass[single], rest.means[single], extents)]
+    found = _uncounted(Stats(rest.mass[single], rest.means[single], extents))
     # The largest first; what is left over is still there in the next frame.
     order = np.argsort(-rest.mass, kind="stable")
-    found += [
+    counts = [
         split(rest.coordinates[rest.labels == b], rest.spacing, sizes)
         for b in order[crowded[order]][:QUESTIONS]
     ]
-    return Stats(
-        np.concatenate([part.mass for part in found]),
-        np.concatenate([part.mean for part in found]),
-        np.concatenate([part.scatter for part in found]),
+    if not counts:
+        return found
+    parts = [found.stats, *(count.parts for count in counts)]
+    number = [np.full(len(count.parts.mass), n) for n, count in enumerate(counts)]
+    return Newborn(
+        Stats(
+            np.concatenate([part.mass for part in parts]),
+            np.concatenate([part.mean for part in parts]),
+            np.concatenate([part.scatter for part in parts]),
+        ),
+        np.concatenate([found.question, *number]),
+        tuple(counts),
     )
 
 
-def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) -> Stats:
+def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) -> Count:
     """Fit 1, 2, ... objects of the typical extent to a patch and keep the best explanation.
 
     Each count is scored by the likelihood of the patch and of the empty cells around it, worth
-    a limited number of independent samples, less a price for each object.
+    a limited number of independent samples, less a price for each object: the logarithm of its
+    posterior probability, up to a constant.
     """
     whole = float(len(points)) * spacing**2
     middle = points.mean(axis=0, keepdims=True)
@@ -92,6 +168,7 @@ def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) 
     expected = float(sizes.areas(single.mean)[0])
     most = int(min(most, np.ceil(single.mass[0] / (0.5 * expected))))
     best, best_score, worse = single, -np.inf, 0
+    scores = []
     likelihood = Coverage(0.1)
     for count in range(1, most + 1):
         means = _spread_out(points, count, sizes, single)
@@ -112,12 +189,14 @@ def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) 
         chance = _OUTSIDE + (_INSIDE - _OUTSIDE) * (1 - np.prod(1 - cover, axis=0))
         logs = np.where(filled, np.log(chance), np.log1p(-chance))
         score = float(logs.sum()) * _EVIDENCE * spacing**2 / expected - _PRICE * count
+        scores.append(score)
         if score > best_score:
             best_score, worse = score, 0
             best = Stats(stats.mass * whole / len(points), mixture.means, mixture.covariances)
         elif (worse := worse + 1) == _ENOUGH:
             break
-    return best
+    chances = np.exp(np.array(scores) - best_score)
+    return Count(best, chances / chances.sum())
 
 
 def _coarsened(points: Array, spacing: float, area: float) -> tuple[Array, float]:

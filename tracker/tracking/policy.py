@@ -316,13 +316,11 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
         room = min(room, options.objects - len(objects))
     rest, _ = _residual(info, smallest(state, options))
     if room > 0 and len(rest):
-        found = resolve(rest, state, options)
-        if len(found.mass) > room:
-            largest = np.sort(np.argsort(-found.mass, kind="stable")[:room])
-            found = Stats(found.mass[largest], found.mean[largest], found.scatter[largest])
-        if len(found.mass):
-            objects = objects.joined(_newborn(state, found))
-            state = replace(state, next_id=state.next_id + len(found.mass))
+        found = resolve(rest, state, options).largest(room)
+        if len(found):
+            events += found.told(state.next_id)
+            objects = objects.joined(_newborn(state, found.stats))
+            state = replace(state, next_id=state.next_id + len(found))
     lasting = ~objects.confirmed & (objects.hits >= options.birth_frames)
     if lasting.any():
         events += tuple(Event("birth", (int(i),)) for i in objects.ids[lasting])

@@ -164,7 +164,8 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
     lone = large & objects.lone
     of_points = groups.of_points(blobs) if len(asked) else None
     for k in asked:
-        parts = split(blobs.coordinates[of_points == groups.of_object[k]], blobs.spacing, sizes)
+        points = blobs.coordinates[of_points == groups.of_object[k]]
+        parts = split(points, blobs.spacing, sizes).parts
         examined[k], lone[k] = foreground[k], len(parts.mass) == 1
         nearest = ((parts.mean - means[k]) ** 2).sum(axis=1).argmin()
         if not lone[k]:
@@ -332,7 +333,7 @@ def _doubts(prior: State, exposed: Array, groups: Groups, blobs: Blobs) -> NDArr
         members = np.flatnonzero(own == group)
         points = blobs.coordinates[groups.of_points(blobs) == group]
         most = min(len(members), MOST)
-        enough = len(split(points, blobs.spacing, sizes, most=most).mass)
+        enough = len(split(points, blobs.spacing, sizes, most=most).parts.mass)
         if enough == most:  # and perhaps more
             enough = len(members)
         least = np.argsort(exposed[members] / objects.areas[members], kind="stable")

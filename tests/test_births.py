@@ -1,0 +1,71 @@
+"""How many objects a patch holds, and how sure that is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tracker.tracking import Tracker
+from tracker.tracking.births import Count, split
+from tracker.tracking.sizes import Patches, fit_sizes
+from tracker.types import Array, Blob, Points, Scene
+
+RADIUS = 12.0
+EXTENT = RADIUS**2 / 4 * np.eye(2)
+
+
+def discs(*centres: tuple[float, float], radius: float = RADIUS) -> Array:
+    """Return the pixels of a union of discs, shape (n, 2)."""
+    x, y = np.meshgrid(np.arange(200.0), np.arange(100.0))
+    pixels = np.column_stack([x.ravel(), y.ravel()])
+    near = [((pixels - c) ** 2).sum(axis=1) <= radius**2 for c in centres]
+    return pixels[np.any(near, axis=0)]
+
+
+def counted(points: Array) -> Count:
+    places = np.array([[x, y] for x in (30.0, 100.0, 170.0) for y in (20.0, 50.0, 80.0)])
+    patches = Patches(places, np.tile(EXTENT, (9, 1, 1)), np.full(9, np.pi * RADIUS**2))
+    sizes = fit_sizes(patches)
+    assert sizes is not None
+    return split(points, 1.0, sizes)
+
+
+def test_one_disc_is_one_object() -> None:
+    count = counted(discs((80, 50)))
+    assert len(count.parts.mass) == 1
+    assert count.chance > 0.9
+
+
+@pytest.mark.parametrize("apart", [20.0, 24.0])
+def test_a_union_of_two_discs_is_two(apart: float) -> None:
+    count = counted(discs((80, 50), (80 + apart, 50)))
+    assert len(count.parts.mass) == 2
+    assert count.chance > 0.9
+    np.testing.assert_allclose(np.sort(count.parts.mean[:, 0]), [80, 80 + apart], atol=1)
+
+
+def test_doubt_grows_as_two_discs_become_one() -> None:
+    apart = (0, 2, 6, 8, 10, 14, 20)
+    chances = [counted(discs((80, 50), (80 + a, 50))).chances for a in apart]
+    for chance in chances:
+        assert chance.sum() == pytest.approx(1)
+    one = [float(chance[0]) for chance in chances]
+    assert one == sorted(one, reverse=True)
+    assert any(0.1 < chance < 0.9 for chance in one), "somewhere it is open"
+
+
+def test_the_count_is_told_when_the_objects_begin() -> None:
+    blobs = tuple(
+        Blob(np.array([x, y]), EXTENT, np.pi * RADIUS**2, border=False)
+        for x in (30.0, 100.0, 170.0)
+        for y in (20.0, 50.0, 80.0)
+    )
+    tracker = Tracker(scene=Scene(size=(200, 100), blobs=blobs))
+    snapshot = tracker.update(Points(discs((80, 50), (100, 50))), time=0.0)
+    (event,) = snapshot.diagnostics.events
+    assert (event.kind, event.tracks) == ("group", (1, 2))
+    words, _, chance = event.message.rpartition(" = ")
+    assert words == "this patch is 2, p"
+    assert 0.9 < float(chance) <= 1
+    alone = Tracker(scene=Scene(size=(200, 100), blobs=blobs))
+    assert not alone.update(Points(discs((80, 50))), time=0.0).diagnostics.events
