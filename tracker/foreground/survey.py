@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.foreground.channels import largest_channel
 from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.light import LOOKED_AT, gain, local_gain
 from tracker.types import Blob, Image
@@ -25,6 +27,9 @@ NOISE_QUANTILE_OF_GAUSSIAN = 0.5244
 
 SAME_LIGHT = 0.1
 """Range of the logarithm of the gain, either way, over which samples count as of one light."""
+
+BLOCK = 8192
+"""Values of each sample that are ranked at a time, so that those of all samples stay in cache."""
 
 FEWEST_SAMPLES = 12
 """Samples of the commonest light that suffice to leave out the others."""
@@ -74,10 +79,9 @@ def background_statistics(images: NDArray[np.uint8]) -> Statistics:
         lit = middle.astype(np.float32)
         images = np.stack([_relit(image, lit) for image in images])
         middle = rank_filter(images, count // 2)
-    distance = np.stack([cv2.absdiff(image, middle) for image in images]).astype(np.uint8)
-    spread = rank_filter(distance, int(NOISE_QUANTILE * count)).astype(np.float32)
+    spread = rank_filter(images, int(NOISE_QUANTILE * count), middle)
     # A level stands for the interval up to the next one.
-    noise = np.sqrt(np.mean((spread + 0.5) ** 2, axis=-1)) / NOISE_QUANTILE_OF_GAUSSIAN
+    noise = np.sqrt(np.mean((spread + np.float32(0.5)) ** 2, axis=-1)) / NOISE_QUANTILE_OF_GAUSSIAN
     noise = np.asarray(cv2.blur(noise, (5, 5)), np.float32)
     return Statistics(middle.astype(np.float32), np.maximum(noise, np.median(noise)))
 
@@ -90,22 +94,39 @@ def _relit(image: Image, reference: NDArray[np.float32]) -> Image:
     return np.asarray(np.clip(image / change, 0, 255), np.uint8)
 
 
-def rank_filter(images: NDArray[np.uint8], rank: int) -> Image:
+def rank_filter(images: NDArray[np.uint8], rank: int, reference: Image | None = None) -> Image:
     """Return the value of the given rank (from 0) at each pixel, over the first axis.
 
-    Bisection of the 256 levels, bit by bit: eight passes of comparisons over whole pictures.
+    Of the distances to `reference`, where there is one.
     """
-    level = np.zeros(images.shape[1:], np.uint8)
-    lower = np.empty(level.shape, np.bool_)
-    counts = np.uint8 if len(images) < 256 else np.uint16
+    count = len(images)
+    values = images.reshape(count, -1)
+    ranked = np.empty(values.shape[1], np.uint8)
+
+    def fill(start: int) -> None:
+        block = np.s_[start : start + BLOCK]
+        levels = values[:, block]
+        if reference is not None:
+            centre = np.broadcast_to(reference.ravel()[block], levels.shape)
+            levels = np.asarray(cv2.absdiff(levels, centre), np.uint8)
+        ranked[block] = _bisect(levels, rank)
+
+    with ThreadPoolExecutor(2) as pool:  # numpy and OpenCV let go of the interpreter
+        list(pool.map(fill, range(0, len(ranked), BLOCK)))
+    return ranked.reshape(images.shape[1:])
+
+
+def _bisect(levels: NDArray[np.uint8], rank: int) -> NDArray[np.uint8]:
+    """Return the value of the given rank of each column, bit by bit: eight comparisons."""
+    result = np.zeros(levels.shape[1:], np.uint8)
+    lower = np.empty(levels.shape, np.bool_)
+    counts = np.uint8 if len(levels) < 256 else np.uint16
     for bit in (128, 64, 32, 16, 8, 4, 2, 1):
-        candidate = level | np.uint8(bit)
-        below = np.zeros(level.shape, counts)
-        for image in images:
-            np.less(image, candidate, out=lower)
-            np.add(below, lower.view(np.uint8), out=below)
-        level = np.where(below <= rank, candidate, level)
-    return level
+        candidate = result | np.uint8(bit)
+        np.less(levels, candidate, out=lower)
+        below = np.add.reduce(lower.view(np.uint8), axis=0, dtype=counts)
+        np.copyto(result, candidate, where=below <= rank)
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,29 +149,33 @@ def find_patches(
     mask: Mask, image: Image, reference: Image, grid: Grid, smallest_cells: int = 6
 ) -> list[Patch]:
     """Return the connected patches of `mask` of at least `smallest_cells` cells."""
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    height, width = mask.shape
+    count, labelled = cv2.connectedComponents(mask, connectivity=8)
+    border = np.zeros(count, bool)
+    for side in (labelled[0], labelled[-1], labelled[:, 0], labelled[:, -1]):
+        border[side] = True
+    cells = np.flatnonzero(mask > 0)
+    labels = np.asarray(labelled).take(cells)
+    sizes = np.bincount(labels, minlength=count)
+    x, y = grid.coordinates(cells).T
+    means = np.stack([np.bincount(labels, along, count) for along in (x, y)]) / np.maximum(sizes, 1)
+    x, y = x - means[0].take(labels), y - means[1].take(labels)
+    # A cell is itself an extended thing: a uniform square of side s has variance s²/12.
+    cell = np.diag(np.square(grid.step)) / 12.0
+    xx, xy, yy = (np.bincount(labels, product, count) for product in (x * x, x * y, y * y))
+    differences = largest_channel(cv2.absdiff(image, reference)).take(cells)
+    # Patch by patch, and from the smallest difference to the largest within each.
+    order = np.sort(labels.astype(np.int64) << 8 | differences) & 255
+    first = np.cumsum(sizes) - sizes
     patches: list[Patch] = []
     for label in range(1, count):
-        left, top, wide, high, cells = (int(number) for number in boxes[label])
-        if cells < smallest_cells:
+        size, start = int(sizes[label]), int(first[label])
+        if size < smallest_cells:
             continue
-        window = np.s_[top : top + high, left : left + wide]
-        inside = labels[window] == label
-        rows, columns = np.nonzero(inside)
-        coordinates = grid.coordinates((rows + top) * width + columns + left)
-        mean = coordinates.mean(axis=0)
-        centred = coordinates - mean
-        # A cell is itself an extended thing: a uniform square of side s has variance s²/12.
-        covariance = centred.T @ centred / cells + np.diag(np.square(grid.step)) / 12.0
-        signed = image[window][inside].astype(np.int16) - reference[window][inside]
-        border = left == 0 or top == 0 or left + wide == width or top + high == height
-        patches.append(
-            Patch(
-                Blob(mean, covariance, cells * grid.cell_area, border),
-                contrast=float(np.median(np.abs(signed).max(axis=1))),
-            )
-        )
+        scatter = np.array([[xx[label], xy[label]], [xy[label], yy[label]]])
+        mean = means[:, label].copy()
+        blob = Blob(mean, scatter / size + cell, size * grid.cell_area, bool(border[label]))
+        middle = order[[start + (size - 1) // 2, start + size // 2]]
+        patches.append(Patch(blob, contrast=float(middle.mean())))
     return patches
 
 
