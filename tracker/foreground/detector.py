@@ -12,6 +12,7 @@ from tracker.foreground.base import Footprint
 from tracker.foreground.channels import at
 from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.palette import color_bins
+from tracker.foreground.patches import Patches
 from tracker.foreground.shadow import FloatPixels, ShadowTest, grey_objects, is_grey
 from tracker.types import Frame, Image, Points, Scene
 
@@ -129,11 +130,9 @@ def limbs(mask: Mask, cells: NDArray[np.intp]) -> NDArray[np.bool_]:
     They say little of where the body is. A patch that is thin all over is a body itself.
     """
     body = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, THIN)).take(cells) > 0
-    count, labelled = cv2.connectedComponents(mask, connectivity=8)
-    labels = np.asarray(labelled).take(cells)
-    bodied = np.zeros(count, bool)
-    bodied[labels[body]] = True
-    return np.asarray(~body & bodied[labels])
+    patches = Patches.of(mask, cells)
+    bodied = patches.total(body) > 0
+    return np.asarray(~body & bodied[patches.labels])
 
 
 def clean(changed: Mask, image: Image, background: Background, shadow: ShadowTest | None) -> Mask:
@@ -148,7 +147,7 @@ def clean(changed: Mask, image: Image, background: Background, shadow: ShadowTes
         pixels = at(image, cells).astype(np.float32)
         empty, noise = background.appearance(cells)
         shadows = shadow(pixels, empty, noise)
-        shadows &= ~grey_objects(everything, shadows, pixels, empty)
+        shadows &= ~grey_objects(everything, cells, shadows, pixels, empty)
         changed.ravel()[cells[shadows]] = 0
         # Grey clothes on grey ground pass for shadow; what lies between parts of an object is it.
         closed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, BETWEEN)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tracker.foreground.channels import planes
 from tracker.foreground.grid import Mask
+from tracker.foreground.patches import Patches
 
 FloatPixels = NDArray[np.float32]
 
@@ -67,7 +68,11 @@ class ShadowTest:
 
 
 def grey_objects(
-    changed: Mask, shadows: NDArray[np.bool_], pixels: FloatPixels, background: FloatPixels
+    changed: Mask,
+    cells: NDArray[np.intp],
+    shadows: NDArray[np.bool_],
+    pixels: FloatPixels,
+    background: FloatPixels,
 ) -> NDArray[np.bool_]:
     """Return which changed cells belong to grey objects, as cars on asphalt are; shape (n,).
 
@@ -77,30 +82,25 @@ def grey_objects(
 
     Parameters
     ----------
-    changed
-        The n cells that are changed.
+    changed, cells
+        What is changed, and the flat indices of its n cells.
     shadows
         Shape (n,), which of them pass for a shadow.
     pixels, background
         Shape (n, 3), BGR.
     """
-    cells = np.flatnonzero(changed)
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(changed, connectivity=8)
-    patches = labels.ravel().take(cells)
-    left, top, width, height, area = boxes.T
-    inside = (left > 0) & (left + width < changed.shape[1])
-    inside &= (top > 0) & (top + height < changed.shape[0])
-    alone = inside & (np.bincount(patches[~shadows], minlength=count) < CASTER * area)
+    patches = Patches.of(changed, cells)
+    alone = ~patches.border & (patches.total(~shadows) < CASTER * patches.sizes)
     # The rim of a shadow is half in the light.
     core = cv2.erode(changed, np.ones((3, 3), np.uint8)).ravel().take(cells) > 0
-    asked = np.flatnonzero(alone[patches] & core)
+    asked = np.flatnonzero(alone[patches.labels] & core)
     seen, empty = planes(pixels.take(asked, axis=0)), planes(background.take(asked, axis=0))
     attenuation = np.log((seen.sum(axis=0) + 1.0) / (empty.sum(axis=0) + 1.0))
-    patch = patches[asked]
+    patch, count = patches.labels[asked], len(alone)
     number = np.maximum(np.bincount(patch, minlength=count), 1)
     mean = np.bincount(patch, attenuation, count) / number
     variance = np.bincount(patch, attenuation**2, count) / number - mean**2
-    return np.asarray((alone & (variance > UNEVEN**2))[patches])
+    return np.asarray((alone & (variance > UNEVEN**2))[patches.labels])
 
 
 def is_grey(images: NDArray[np.uint8]) -> bool:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tracker.foreground.channels import largest_channel
 from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.light import LOOKED_AT, gain, local_gain
+from tracker.foreground.patches import Patches
 from tracker.types import Blob, Image
 
 ENOUGH = 48
@@ -149,31 +150,25 @@ def find_patches(
     mask: Mask, image: Image, reference: Image, grid: Grid, smallest_cells: int = 6
 ) -> list[Patch]:
     """Return the connected patches of `mask` of at least `smallest_cells` cells."""
-    count, labelled = cv2.connectedComponents(mask, connectivity=8)
-    border = np.zeros(count, bool)
-    for side in (labelled[0], labelled[-1], labelled[:, 0], labelled[:, -1]):
-        border[side] = True
     cells = np.flatnonzero(mask > 0)
-    labels = np.asarray(labelled).take(cells)
-    sizes = np.bincount(labels, minlength=count)
+    found = Patches.of(mask, cells)
+    labels, sizes = found.labels, found.sizes
     x, y = grid.coordinates(cells).T
-    means = np.stack([np.bincount(labels, along, count) for along in (x, y)]) / np.maximum(sizes, 1)
+    means = np.stack([found.total(along) for along in (x, y)]) / np.maximum(sizes, 1)
     x, y = x - means[0].take(labels), y - means[1].take(labels)
     # A cell is itself an extended thing: a uniform square of side s has variance s²/12.
     cell = np.diag(np.square(grid.step)) / 12.0
-    xx, xy, yy = (np.bincount(labels, product, count) for product in (x * x, x * y, y * y))
+    xx, xy, yy = (found.total(product) for product in (x * x, x * y, y * y))
     differences = largest_channel(cv2.absdiff(image, reference)).take(cells)
     # Patch by patch, and from the smallest difference to the largest within each.
     order = np.sort(labels.astype(np.int64) << 8 | differences) & 255
     first = np.cumsum(sizes) - sizes
     patches: list[Patch] = []
-    for label in range(1, count):
+    for label in np.flatnonzero(sizes >= smallest_cells):
         size, start = int(sizes[label]), int(first[label])
-        if size < smallest_cells:
-            continue
         scatter = np.array([[xx[label], xy[label]], [xy[label], yy[label]]])
         mean = means[:, label].copy()
-        blob = Blob(mean, scatter / size + cell, size * grid.cell_area, bool(border[label]))
+        blob = Blob(mean, scatter / size + cell, size * grid.cell_area, bool(found.border[label]))
         middle = order[[start + (size - 1) // 2, start + size // 2]]
         patches.append(Patch(blob, contrast=float(middle.mean())))
     return patches
