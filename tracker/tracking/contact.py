@@ -74,8 +74,9 @@ def follow_contacts(
     first, second = touching(objects)
     met = objects.contact[first] & objects.contact[second]
     first, second = first[met], second[met]
-    confusions = _confusion(objects, first, second, state.period or 0.0)
-    depths = _depth(objects, first, second)
+    if len(first):
+        confusions = _confusion(objects, first, second, state.period or 0.0)
+        depths = _depth(objects, first, second)
     for n, (i, j) in enumerate(zip(first, second, strict=True)):
         pair = (int(objects.ids[i]), int(objects.ids[j]))
         open_now.add(pair)

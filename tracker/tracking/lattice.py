@@ -127,21 +127,30 @@ class Lattice:
             Shapes (p,), the pairs, by ellipse and then by point.
         """
         x, y = ((means - self.corner) / self.spacing).T
-        xx, xy, yy = (covariances[:, i, j] / self.spacing**2 for i, j in ((0, 0), (0, 1), (1, 1)))
+        xx, xy, _, yy = covariances.reshape(-1, 4).T / self.spacing**2
         half = np.sqrt(yy)
-        first = np.clip(np.ceil(y - half), 0, self.height).astype(np.int64)
-        behind = np.clip(np.floor(y + half) + 1, 0, self.height).astype(np.int64)
-        ellipse, row = spans(first, behind)
-        up = row - y[ellipse]
-        middle = x[ellipse] + (xy / yy)[ellipse] * up
-        reach = np.sqrt(np.maximum((xx - xy**2 / yy)[ellipse] * (1 - up**2 / yy[ellipse]), 0.0))
-        last_column = self.width - 3
-        left = np.clip(np.ceil(middle - reach), 0, last_column + 1).astype(np.int64)
-        right = np.clip(np.floor(middle + reach), -1, last_column).astype(np.int64)
-        begin = np.searchsorted(self.keys, row * self.width + left)
-        end = np.searchsorted(self.keys, row * self.width + right, side="right")
+        ellipse, row = spans(
+            _within(np.ceil(y - half), 0, self.height),
+            _within(np.floor(y + half) + 1, 0, self.height),
+        )
+        # In a row that is some way up, the middle is off by the slope and the ends are closer.
+        of_ellipse = np.array([x, y, xy / yy, xx - xy * xy / yy, 1 / yy])
+        x, y, slope, width, narrowing = of_ellipse.take(ellipse, axis=1)
+        up = row - y
+        middle = x + slope * up
+        reach = np.sqrt(np.maximum(width * (1 - narrowing * up * up), 0.0))
+        row *= self.width
+        left = row + _within(np.ceil(middle - reach), 0, self.width - 2)
+        right = row + _within(np.floor(middle + reach), -1, self.width - 3)
+        begin = np.searchsorted(self.keys, left)
+        end = np.searchsorted(self.keys, right, side="right")
         span, point = spans(begin, end)
         return ellipse[span], point
+
+
+def _within(values: Array, low: int, high: int) -> NDArray[np.int64]:
+    """Return whole numbers, none of them beyond the limits."""
+    return np.minimum(np.maximum(values, low), high).astype(np.int64)
 
 
 def _cells(values: Array, spacing: float) -> tuple[Array, float, int, float]:
@@ -197,11 +206,8 @@ def overlapping(first: Array, second: Array) -> tuple[Indices, Indices]:
     end = np.searchsorted(left, first[:, 2])
     one, place = spans(begin, end)
     other = order[place]
-    meet = (
-        (second[other, 2] > first[one, 0])
-        & (second[other, 1] < first[one, 3])
-        & (second[other, 3] > first[one, 1])
-    )
+    mine, its = first[one], second[other]
+    meet = (its[:, 2] > mine[:, 0]) & (its[:, 1] < mine[:, 3]) & (its[:, 3] > mine[:, 1])
     return one[meet], other[meet]
 
 
@@ -224,7 +230,8 @@ def joined(one: Indices, other: Indices, count: int) -> tuple[Indices, int]:
 
 
 def quadratic(vectors: Array, matrices: Array) -> Array:
-    """Return vᵀ M⁻¹ v for each of n vectors and matrices, shapes (n, d) and (n, d, d)."""
-    solved = np.linalg.solve(matrices, vectors[:, :, None])[:, :, 0]
-    values: Array = (vectors * solved).sum(axis=1)
+    """Return vᵀ M⁻¹ v for each of n vectors and symmetric matrices, shapes (n, 2), (n, 2, 2)."""
+    x, y = vectors.T
+    xx, xy, _, yy = matrices.reshape(-1, 4).T
+    values: Array = (yy * x * x - 2 * xy * x * y + xx * y * y) / (xx * yy - xy * xy)
     return values
