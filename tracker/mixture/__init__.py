@@ -1,6 +1,6 @@
 """Gaussian mixtures; plain numbers in, plain numbers out."""
 
-from tracker.mixture.coverage import Silhouettes, silhouettes, sums
+from tracker.mixture.coverage import Silhouettes, silhouettes, sums, totals
 from tracker.mixture.gaussian import (
     Coverage,
     Gaussian,
@@ -27,4 +27,5 @@ __all__ = [
     "silhouettes",
     "squared_distances",
     "sums",
+    "totals",
 ]

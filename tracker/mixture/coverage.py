@@ -60,15 +60,6 @@ class Silhouettes:
         shift: Array = (self.inverse @ (means - self.mixture.means)[:, :, None])[:, :, 0].T
         return shift
 
-    def _total(self, values: Array) -> Array:
-        """Add up values over the pairs of each component, shape (..., P) to (..., K)."""
-        first, pairs = self.starts[:-1], values.shape[-1]
-        if pairs == 0:
-            return np.zeros((*values.shape[:-1], len(first)))
-        total = np.add.reduceat(values, np.minimum(first, pairs - 1), axis=-1)
-        total[..., first == self.starts[1:]] = 0.0  # where reduceat repeats a value
-        return total
-
     def moved(self, means: Array) -> float:
         """Return the longest way that an object has moved, in its standard deviations."""
         return float(np.sqrt((self._shift(means) ** 2).sum(axis=0).max(initial=0.0)))
@@ -115,10 +106,10 @@ class Silhouettes:
             known = np.where(self.missing, 0.0, known)
             foreground[self.missing] = 1.0
         a *= (self.weights / foreground).take(self.point)
-        total = mass = self._total(a)
+        total = mass = totals(a, self.starts)
         if self.missing is not None:
-            mass = self._total(np.where(self.missing.take(self.point), 0.0, a))
-        white = self._total(a * self.white) / np.maximum(total, 1e-300)
+            mass = totals(np.where(self.missing.take(self.point), 0.0, a), self.starts)
+        white = totals(a * self.white, self.starts) / np.maximum(total, 1e-300)
         return Stats(
             mass,
             self.mixture.means + (self.lower @ white.T[:, :, None])[:, :, 0],
@@ -131,7 +122,9 @@ class Silhouettes:
         """Return the weight of the points that each object covers alone, shape (K,)."""
         a, bare = self.cover(means)
         known = self.weights if self.missing is None else np.where(self.missing, 0, self.weights)
-        return self._total(a / np.maximum(1.0 - a, _LEAST) * (bare * known).take(self.point))
+        a /= np.maximum(1.0 - a, _LEAST)
+        a *= (bare * known).take(self.point)
+        return totals(a, self.starts)
 
 
 def silhouettes(
@@ -194,4 +187,29 @@ def sums(groups: NDArray[np.intp], values: Array, count: int) -> Array:
         Shape (count,).
     """
     total: Array = np.bincount(groups, values, count).astype(np.float64, copy=False)
+    return total
+
+
+def totals(values: Array, starts: NDArray[np.intp]) -> Array:
+    """Add up values by group, where each group is a row of neighbours.
+
+    Parameters
+    ----------
+    values
+        Shape (..., n).
+    starts
+        Shape (count + 1,), the first of each group, and n; a group may be empty.
+
+    Returns
+    -------
+    total
+        Shape (..., count).
+    """
+    first, n = starts[:-1], values.shape[-1]
+    if n == 0:
+        return np.zeros((*values.shape[:-1], len(first)))
+    total: Array = np.add.reduceat(values, np.minimum(first, n - 1), axis=-1)
+    empty = first == starts[1:]
+    if empty.any():  # there reduceat repeats a value
+        total[..., empty] = 0.0
     return total

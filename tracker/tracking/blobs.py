@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.mixture import totals
 from tracker.tracking.lattice import Indices, Lattice
 from tracker.types import Array, Points
 
@@ -86,11 +87,11 @@ def _patched(
     owners, count = lattice.patches(starts, ends)
     run = _runs(coordinates, weights, lattice, starts, ends)
     order = np.argsort(owners, kind="stable")  # of the runs, patch by patch
-    first = np.searchsorted(owners[order], np.arange(count))
+    patches = np.searchsorted(owners[order], np.arange(count + 1))
 
     def total(values: Array) -> Array:
         """Sum over the runs of each patch, shape (..., r) to (..., B)."""
-        return np.add.reduceat(values.take(order, axis=-1), first, axis=-1)
+        return totals(values.take(order, axis=-1), patches)
 
     mass = total(run.mass)
     means = total(run.mass * run.middles) / mass
@@ -105,7 +106,7 @@ def _patched(
         spacing=lattice.spacing,
         labels=np.repeat(owners, ends - starts),
         mass=mass,
-        boxes=_boxes(lattice, starts[order], ends[order], first),
+        boxes=_boxes(lattice, starts[order], ends[order], patches[:-1]),
         means=means.T,
         scatters=scatters.T[:, _MATRIX],
     )
@@ -155,14 +156,11 @@ def _runs(
         spreads[0] = lattice.spacing**2 / 12 * (lengths * lengths - 1.0)  # of so many in a row
         return _Runs(weights[0] * lengths, middles, spreads)
 
-    def total(values: Array) -> Array:
-        """Sum over the points of each run, shape (..., n) to (..., r)."""
-        return np.add.reduceat(values, starts, axis=-1)
-
-    mass = total(weights)
-    middles = total(weights * coordinates.T) / mass
+    runs = np.append(starts, len(weights))
+    mass = totals(weights, runs)
+    middles = totals(weights * coordinates.T, runs) / mass
     apart = coordinates.T - np.repeat(middles, lengths, axis=1)
-    return _Runs(mass, middles, total(weights * apart[_ONE] * apart[_OTHER]) / mass)
+    return _Runs(mass, middles, totals(weights * apart[_ONE] * apart[_OTHER], runs) / mass)
 
 
 _NONE = np.zeros(0)

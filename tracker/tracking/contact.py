@@ -14,7 +14,7 @@ from math import log, log1p
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.tracking.lattice import Indices, overlapping, quadratic
+from tracker.tracking.lattice import Indices, boxes_around, overlapping, quadratic
 from tracker.tracking.state import Episode, Objects, State
 from tracker.types import Array, Contact, ContactStage, Event
 
@@ -33,10 +33,10 @@ def touching(objects: Objects) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the pairs of objects whose outlines touch, or nearly: indices, each of shape (p,)."""
     # For equal circles of standard deviation s the outlines touch at a distance of 4 s, which is
     # 8 in these units; where shapes differ a little less.
-    half = np.sqrt(_TOUCHING * np.einsum("kii->ki", objects.extents))
-    boxes = np.hstack([objects.means - half, objects.means + half])
+    boxes = boxes_around(objects.means, _TOUCHING * objects.extents)
     first, second = overlapping(boxes, boxes)
-    first, second = first[first < second], second[first < second]
+    each = first < second
+    first, second = first[each], second[each]
     if len(first) == 0:
         return first, second
     apart = objects.means[first] - objects.means[second]

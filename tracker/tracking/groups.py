@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.mixture import Stats, sums
+from tracker.mixture import Stats, totals
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.contact import touching
-from tracker.tracking.lattice import Indices, joined, overlapping, quadratic
+from tracker.tracking.lattice import Indices, boxes_around, joined, overlapping, quadratic
 from tracker.tracking.state import Objects
 from tracker.types import Array
 
@@ -77,9 +77,7 @@ def find_groups(objects: Objects, blobs: Blobs) -> Groups:
 def _links(objects: Objects, blobs: Blobs) -> tuple[Indices, Indices]:
     """Return the pairs of an object and a patch of which enough lies within the object's gate."""
     gates = (objects.extents + objects.uncertainties[:, :2, :2]) * (2 * _GATE) ** 2
-    half = np.sqrt(np.einsum("kii->ki", gates))
-    boxes = np.hstack([objects.means - half, objects.means + half])
-    one, patch = overlapping(boxes, blobs.boxes)
+    one, patch = overlapping(boxes_around(objects.means, gates), blobs.boxes)
     # Most objects meet one patch that meets no other object: no need to look at its points.
     meets, met = np.bincount(one, minlength=len(objects)), np.bincount(patch, minlength=len(blobs))
     plain = (meets[one] == 1) & (met[patch] == 1)
@@ -87,7 +85,7 @@ def _links(objects: Objects, blobs: Blobs) -> tuple[Indices, Indices]:
     plain &= quadratic(apart, gates[one]) < 1
     if plain.all() or blobs.lattice is None:
         return one, patch
-    rest = np.unique(one[~plain])
+    rest = np.flatnonzero(np.bincount(one[~plain], minlength=len(objects)))
     ellipse, point = blobs.lattice.inside(objects.means[rest], gates[rest])
     overlap = np.bincount(
         ellipse * len(blobs) + blobs.labels[point], blobs.weights[point], len(rest) * len(blobs)
@@ -99,13 +97,15 @@ def _links(objects: Objects, blobs: Blobs) -> tuple[Indices, Indices]:
 
 def _merged(blobs: Blobs, groups: Indices, count: int) -> Stats:
     """Join the statistics of the patches of each group, as one component."""
-    used = np.flatnonzero(groups < count)
-    groups, mass, means = groups[used], blobs.mass[used], blobs.means[used]
-    total = sums(groups, mass, count)
+    order = np.argsort(groups, kind="stable")
+    groups = groups[order]
+    starts = np.searchsorted(groups, np.arange(count + 1))
+    used, groups = order[: starts[-1]], groups[: starts[-1]]
+    mass, means = blobs.mass[used], blobs.means[used]
+    total = totals(mass, starts)
     share = mass / total[groups]
-    mean = np.stack([sums(groups, share * m, count) for m in means.T], axis=1)
+    mean = totals(share * means.T, starts).T
     apart = means - mean[groups]
     spread = blobs.scatters[used] + apart[:, :, None] * apart[:, None, :]
-    spread = (share[:, None, None] * spread).reshape(-1, 4)
-    scatter = np.stack([sums(groups, s, count) for s in spread.T], axis=1)
+    scatter = totals(share * spread.reshape(-1, 4).T, starts).T
     return Stats(total, mean, scatter.reshape(-1, 2, 2))

@@ -184,6 +184,12 @@ def spans(begin: Indices, end: Indices) -> tuple[Indices, Indices]:
     return owner, np.arange(len(owner)) + (begin - offset)[owner]
 
 
+def boxes_around(means: Array, covariances: Array) -> Array:
+    """Return the boxes around ellipses (x − μ)ᵀ Σ⁻¹ (x − μ) ≤ 1, as `overlapping` takes them."""
+    half = np.sqrt(np.einsum("kii->ki", covariances))
+    return np.concatenate([means - half, means + half], axis=1)
+
+
 def overlapping(first: Array, second: Array) -> tuple[Indices, Indices]:
     """Return which boxes of one collection overlap which of another.
 

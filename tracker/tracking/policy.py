@@ -170,18 +170,18 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     # no other covers.
     rim = (jitter.level + (2 * options.softness) ** 2) * mass
     precision = np.where(alone, jitter.level, rim / np.maximum(look.exposed, 1e-6 * areas))
-    updated = replace(
-        _update(objects, Stats(counted, look.mean, look.scatter), visible, hidden),
-        errors=_narrowed(objects, objects.errors, precision + hidden**2, visible)[0],
-        trail=trail,
-    )
+    # What is left of an object of which a share is hidden may have its middle off by as much.
+    noise = np.array([1 / np.maximum(counted, 1e-9), precision]) + hidden**2
+    states, uncertainties, errors = _update(objects, look.mean, noise, visible)
+    stats = Stats(mass, look.mean, look.scatter)
+    extents, unusual = _reshape(prior, states[:, :2], stats, shaped, options)
     usual = np.maximum(objects.usual, 1e-9)
     follow = np.where(mass > usual, 0.3, 0.02) * (visible & alone)
-    updated = _reshape(prior, updated, Stats(mass, look.mean, look.scatter), shaped, options)
     now, period = prior.time or 0.0, prior.period or 0.0
     # What should have come out from behind a fixed thing, and did not, is still there.
     lingers = objects.behind & (mass <= _VISIBLE * areas) & (look.veil <= _LOST_BEHIND)
-    updated = _held_back(updated, lingers, period)
+    states[lingers, :2] -= period * states[lingers, 2:]
+    states[lingers, 2:] *= _SLOWED
     veil = np.where(lingers, 1.0, look.veil)
     behind = veil > _LOST_BEHIND
     open_area = look.open_area * (1 - veil)
@@ -192,7 +192,13 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     existence = _existence(objects.existence, shown, looked_at, _elapsed(prior, options))
     reach_rate = np.where(shaped, _REACH_RATE, 0.0)[:, None]
     refined = replace(
-        updated,
+        objects,
+        states=states,
+        uncertainties=uncertainties,
+        errors=errors,
+        trail=trail,
+        extents=extents,
+        unusual=unusual,
         mass=mass,
         usual=usual + follow * (mass - usual),
         colors=look.colors,
@@ -346,74 +352,66 @@ def learn(state: State, info: Info) -> State:
     return replace(state, patches=patches, unlearned=0, sizes=fit_sizes(patches))
 
 
-def _update(objects: Objects, stats: Stats, visible: NDArray[np.bool_], hidden: Array) -> Objects:
-    """Kalman update with x̄ as measurement and Σ/(τ n) as its noise: the M-step's mean.
+def _update(
+    objects: Objects, seen: Array, noise: Array, visible: NDArray[np.bool_]
+) -> tuple[Array, Array, Array]:
+    """Return the states after a measured position, and the covariances P and of the error.
 
-    Where a share of the object is hidden, x̄ is the middle of the rest, and may be off by as much.
+    Parameters
+    ----------
+    objects
+        As predicted.
+    seen
+        Shape (k, 2), the measured positions, px.
+    noise
+        Shape (2, k), their variance as a share of the extent: for P, and for the error.
+    visible
+        Shape (k,), whether there was a measurement.
     """
-    noise = 1 / np.maximum(stats.mass, 1e-9) + hidden**2
-    uncertainties, gain = _narrowed(objects, objects.uncertainties, noise, visible)
-    innovation = stats.mean - objects.means
-    states = objects.states + (gain @ innovation[:, :, None])[:, :, 0]
-    return replace(objects, states=states, uncertainties=uncertainties)
-
-
-def _narrowed(
-    objects: Objects, covariances: Array, noise: Array, visible: NDArray[np.bool_]
-) -> tuple[Array, Array]:
-    """Return covariances after a measured position, (k, 4, 4), and the Kalman gain, (k, 4, 2).
-
-    `noise` is its variance as a share of the extent, shape (k,).
-    """
-    position = covariances[:, :2, :2] + objects.extents * noise[:, None, None]
-    gain = covariances[:, :, :2] @ np.linalg.inv(position)
-    gain = np.where(visible[:, None, None], gain, 0.0)
-    left = covariances - gain @ covariances[:, :2, :]
-    return 0.5 * (left + left.transpose(0, 2, 1)), gain
-
-
-def _held_back(objects: Objects, which: NDArray[np.bool_], elapsed: float) -> Objects:
-    """Return some objects to where they were a while ago, and slow them down."""
-    states = objects.states.copy()
-    states[which, :2] -= elapsed * states[which, 2:]
-    states[which, 2:] *= _SLOWED
-    return replace(objects, states=states)
+    covariances = np.array([objects.uncertainties, objects.errors])
+    places = covariances[:, :, :2, :]
+    position = places[:, :, :, :2] + objects.extents * noise[:, :, None, None]
+    gain = places.swapaxes(2, 3) @ np.linalg.inv(position)
+    gain *= visible[:, None, None]
+    covariances -= gain @ places
+    covariances = 0.5 * (covariances + covariances.swapaxes(2, 3))
+    states = objects.states + (gain[0] @ (seen - objects.means)[:, :, None])[:, :, 0]
+    return states, covariances[0], covariances[1]
 
 
 def _reshape(
-    prior: State, objects: Objects, stats: Stats, which: NDArray[np.bool_], options: TrackingOptions
-) -> Objects:
-    """Blend each extent with the newest scatter and the typical extent.
+    prior: State, means: Array, stats: Stats, which: NDArray[np.bool_], options: TrackingOptions
+) -> tuple[Array, NDArray[np.int64]]:
+    """Blend each extent with the newest scatter and the typical extent; return `unusual`, too.
 
     Σ = (100 Σ⁻ + 60 Σ_size + τ n S) / (160 + τ n), then limited by the size model. An object whose
     shape keeps being none of the usual ones (a dog among people) wins the right to it.
     """
-    extents, sizes = objects.extents.copy(), prior.sizes
-    own = 1 - np.minimum(objects.unusual / _SETTLED, 1.0)[:, None, None]
+    objects, sizes = prior.objects, prior.sizes
+    extents, unusual = objects.extents.copy(), objects.unusual
+    own = 1 - np.minimum(unusual / _SETTLED, 1.0)[:, None, None]
     if sizes is not None and not which.all():
-        typical = sizes.covariances(objects.means, extents)
+        typical = sizes.covariances(means, extents)
         pull = np.where(which, 0.0, _SETTLE)[:, None, None] * own
         extents += pull * (typical - extents)
     if not which.any():
-        return replace(objects, extents=extents)
-    scatter, means, own = stats.scatter[which], objects.means[which], own[which]
+        return extents, unusual
+    scatter, means, own = stats.scatter[which], means[which], own[which]
     counted = np.minimum(stats.mass[which], options.effective_points)[:, None, None]
     # A young object has not yet an extent of its own.
     before = np.minimum(_OWN, 25.0 * objects.hits[which])[:, None, None]
     total = before * extents[which] + counted * scatter
     if sizes is None:
         extents[which] = total / (before + counted)
-        return replace(objects, extents=extents)
+        return extents, unusual
     total += _TYPICAL * own * sizes.covariances(means, scatter)
     total /= before + counted + _TYPICAL * own
-    freedom = np.concatenate([2 - own[:, 0, 0], np.ones(len(own))])
-    both = sizes.clamp(np.concatenate([total, scatter]), np.concatenate([means, means]), freedom)
-    extents[which], ordinary = np.split(both, 2)
-    change = np.abs(ordinary - scatter).sum(axis=(1, 2))
+    extents[which] = sizes.clamp(total, means, 2 - own[:, 0, 0])
+    change = np.abs(sizes.clamp(scatter, means) - scatter).sum(axis=(1, 2))
     odd = change > _ODD * np.abs(scatter).sum(axis=(1, 2))
-    unusual = objects.unusual.copy()
-    unusual[which] = np.clip(unusual[which] + np.where(odd, 1, -1), 0, int(2 * _SETTLED))
-    return replace(objects, extents=extents, unusual=unusual)
+    unusual = unusual.copy()
+    unusual[which] = (unusual[which] + np.where(odd, 1, -1)).clip(0, int(2 * _SETTLED))
+    return extents, unusual
 
 
 def _elapsed(state: State, options: TrackingOptions) -> float:

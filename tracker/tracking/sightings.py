@@ -17,7 +17,7 @@ from tracker.mixture import Coverage, Mixture, Prior, Silhouettes, Stats, m_step
 from tracker.tracking.births import MOST, QUESTIONS, split
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.groups import Groups, find_groups
-from tracker.tracking.lattice import Indices, Lattice, overlapping
+from tracker.tracking.lattice import Indices, Lattice, boxes_around, overlapping
 from tracker.tracking.state import Objects, State
 from tracker.types import COLOR_BINS, Array
 
@@ -294,8 +294,7 @@ def _affinity(objects: Objects, component: Indices, point: Indices, blobs: Blobs
 
 def _open_share(near: Silhouettes, means: Array, group: Indices) -> Array:
     """Return the share of each outline's area that no other outline of its group covers, (K,)."""
-    half = 2 * np.sqrt(np.einsum("kii->ki", near.mixture.covariances))
-    boxes = np.hstack([means - half, means + half])
+    boxes = boxes_around(means, 4 * near.mixture.covariances)
     one, other = overlapping(boxes, boxes)
     pair = (one != other) & (group[one] == group[other])
     one, other = one[pair], other[pair]
@@ -327,6 +326,8 @@ def _doubts(prior: State, exposed: Array, groups: Groups, blobs: Blobs) -> NDArr
     scarce = (groups.members > 1) & (groups.patches.mass < _DOUBT * typical)
     scarce &= groups.patches.mass > 0
     doubtful = objects.doubtful & scarce[own]
+    if not scarce.any():
+        return doubtful
     _, oldest = np.unique(own, return_index=True)
     due = scarce & (objects.age[oldest] % _DOUBT_EVERY == 0)
     for group in np.flatnonzero(due)[:QUESTIONS]:
@@ -362,7 +363,9 @@ def _reach(objects: Objects, alone: NDArray[np.bool_], groups: Groups) -> Array:
     mean = groups.patches.mean[own]
     sd = np.sqrt(np.einsum("kii->ki", groups.patches.scatter[own]))
     boxes = groups.boxes[own]
-    reach[alone] = np.hstack([(mean - boxes[:, :2]) / sd, (boxes[:, 2:] - mean) / sd])
+    reach[alone] = np.concatenate([mean - boxes[:, :2], boxes[:, 2:] - mean], axis=1) / np.tile(
+        sd, 2
+    )
     return reach
 
 

@@ -104,12 +104,12 @@ class SizeModel:
         like
             Shape (k, 2, 2): where objects have any heading, theirs.
         """
-        areas = self.areas(means)[:, None, None]
+        areas = self.areas(means)
         if self.upright:
-            return areas * self.shape
+            return areas[:, None, None] * self.shape
         _, _, heading = _parts(like)
         long, short = np.diagonal(self.shape)
-        return areas * _whole((long + short) / 2, (long - short) / 2, heading)
+        return _whole(areas * (long + short) / 2, areas * (long - short) / 2, heading)
 
     def clamp(self, covariances: Array, means: Array, freedom: Array | float = 1.0) -> Array:
         """Limit how far the lengths of each extent differ from the typical ones.
@@ -127,24 +127,18 @@ class SizeModel:
             Shape (k,) or a number: power of the limit.
         """
         allowed = np.clip(_CLAMP * self.spread, *_CLAMP_RANGE)
-        limit = np.exp(2 * allowed * np.atleast_1d(freedom))[:, None, None]
-        areas = self.areas(means)[:, None, None]
-        typical = areas * np.diagonal(self.shape)
-        if self.upright:
-            sides = np.sqrt(typical) * np.sqrt(typical).transpose(0, 2, 1)
-            middle, half, heading = _parts(covariances / sides)
-            long, short = (np.clip(middle + e * half, 1 / limit, limit) for e in (1, -1))
-        else:  # the typical extent has the heading of this one
-            sides = np.ones((1, 1, 1))
-            middle, half, heading = _parts(covariances)
-            long, short = (
-                np.clip(
-                    middle + e * half, typical[:, :, [axis]] / limit, typical[:, :, [axis]] * limit
-                )
-                for axis, e in enumerate((1, -1))
-            )
-        clamped: Array = sides * _whole((long + short) / 2, (long - short) / 2, heading)
-        return clamped
+        limit = np.exp(2 * allowed * freedom)
+        first, second = self.areas(means) * np.diagonal(self.shape)[:, None]  # what is typical
+        if self.upright:  # in units of that
+            across = np.sqrt(first * second)
+            sides = np.array([first, across, across, second]).T.reshape(-1, 2, 2)
+            covariances, first, second = covariances / sides, np.ones(1), np.ones(1)
+        # Otherwise the typical extent has the heading of this one.
+        middle, half, heading = _parts(covariances)
+        long = np.minimum(np.maximum(middle + half, first / limit), first * limit)
+        short = np.minimum(np.maximum(middle - half, second / limit), second * limit)
+        clamped = _whole((long + short) / 2, (long - short) / 2, heading)
+        return clamped * sides if self.upright else clamped
 
     def largest(self, means: Array) -> Array:
         """Return the area above which a patch is hardly a single object, shape (k,), px²."""
@@ -202,26 +196,26 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
 
 
 def _parts(matrices: Array) -> tuple[Array, Array, Array]:
-    """Take symmetric 2 x 2 matrices apart, M = m I + h H, with eigenvalues m ± h of M and ±1 of H.
+    """Take symmetric 2 x 2 matrices apart, with eigenvalues m ± h.
 
     Returns
     -------
     middle, half, heading
-        Shapes (k, 1, 1), (k, 1, 1) and (k, 2, 2): m, h ≥ 0 and H, along x where M is round.
+        Shapes (k,), (k,) and (2, k): m, h ≥ 0 and the cosine and sine of twice the angle of the
+        long axis, which is x where the matrix is round.
     """
-    xx, xy, yy = matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 1]
-    middle, across = (xx + yy) / 2, (xx - yy) / 2
+    xx, xy, _, yy = matrices.reshape(-1, 4).T
+    across = (xx - yy) / 2
     half = np.hypot(across, xy)
     safe = np.maximum(half, 1e-300)
-    cosine, sine = np.where(half > 0, across / safe, 1.0), xy / safe
-    heading = np.array([[cosine, sine], [sine, -cosine]]).transpose(2, 0, 1)
-    return middle[:, None, None], half[:, None, None], heading
+    heading = np.array([np.where(half > 0, across / safe, 1.0), xy / safe])
+    return (xx + yy) / 2, half, heading
 
 
-def _whole(middle: Array | float, half: Array | float, heading: Array) -> Array:
+def _whole(middle: Array, half: Array, heading: Array) -> Array:
     """Put together what `_parts` took apart."""
-    whole: Array = middle * np.eye(2) + half * heading
-    return whole
+    across, xy = half * heading
+    return np.array([middle + across, xy, xy, middle - across]).T.reshape(-1, 2, 2)
 
 
 def _quantile(values: Array, weights: Array, level: float) -> float:

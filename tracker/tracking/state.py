@@ -13,6 +13,8 @@ from tracker.types import COLOR_BINS, Array, Footprint, Scene
 
 _APART = 5  # frames apart from others that prove an object
 _JITTER = (1e-5, 0.05)  # least and most variance of a middle, as a share of the extent
+_DIFFERENCES = np.array([[1, -2, 1, 0], [0, 1, -2, 1], [-1, 3, -3, 1]])  # two second, one third
+_CONTRAST = np.array([-0.5, -0.5, 1.0])
 _MOST_DIFFERENCES = 1000.0  # beyond these, older ones are forgotten
 
 
@@ -238,15 +240,10 @@ class Jitter:
         known = np.isfinite(trail).all(axis=(1, 2))
         if not known.any():
             return self
-        steps = np.diff(trail[known], axis=1)
-        second = np.diff(steps, axis=1)
-        third = np.diff(second, axis=1)[:, 0]
+        changes = _DIFFERENCES @ trail[known]  # (k, 3, 2)
         inverse = np.linalg.inv(extents[known])
-        squares = [
-            np.einsum("ki,kij,kj->k", change, inverse, change) / 2
-            for change in (second[:, 0], second[:, 1], third)
-        ]
-        seen = float(np.mean(squares[2] - (squares[0] + squares[1]) / 2)) / 14
+        squares = ((changes @ inverse) * changes).sum(axis=2) / 2
+        seen = float((squares @ _CONTRAST).mean()) / 14
         count = min(self.count + known.sum(), _MOST_DIFFERENCES)
         share = known.sum() / count
         return Jitter(self.variance + share * (seen - self.variance), count)
