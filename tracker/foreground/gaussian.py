@@ -120,15 +120,17 @@ class GaussianBackground:
         """
         self.reference: Image = np.asarray(cv2.convertScaleAbs(self.mean), np.uint8)
         if edges:
-            self.edges = edge_strength(self.reference)
-        self.deviation = cv2.magnitude(self.noise, EDGE_SHIFT * self.edges)
+            self.shifts = EDGE_SHIFT * edge_strength(self.reference)
+        self.deviation = cv2.magnitude(self.noise, self.shifts)
         if np.any(self.light):
-            level = largest_channel(self.reference).astype(np.float32)
-            self.deviation = cv2.magnitude(self.deviation, LIGHT_ERROR * level * self.light)
+            level = cv2.multiply(
+                largest_channel(self.reference), LIGHT_ERROR * self.light, dtype=cv2.CV_32F
+            )
+            self.deviation = cv2.magnitude(self.deviation, level)
         # If the sum of three squares exceeds a limit, the largest exceeds a third of it.
-        quick = self.deviation * (self.sensitivity.deviations / np.sqrt(3.0)) - 1.0
-        quick = np.clip(quick, self.sensitivity.contrast, 254)
-        self.quick_limit: Mask = quick.astype(np.uint8)
+        share = self.sensitivity.deviations / np.sqrt(3.0)
+        quick = np.asarray(cv2.convertScaleAbs(self.deviation, alpha=share, beta=-1.5), np.uint8)
+        self.quick_limit: Mask = np.clip(quick, int(self.sensitivity.contrast), 254)
 
     def foreground(self, image: Image) -> Mask:
         """Return the cells of `image` that differ from the background, in its light."""
@@ -177,9 +179,9 @@ class GaussianBackground:
         rate = max(1.0 - float(np.exp(-elapsed / self.learning_seconds)), 1.0 / self.frames)
         if not self.adaptive_noise:
             rate = 1.0 - float(np.exp(-elapsed / self.learning_seconds))
-        saturated = largest_channel(image) >= SATURATED
-        background = cv2.bitwise_not(cv2.bitwise_or(foreground, protected))
-        background[saturated] = 0
+        saturated = cv2.threshold(largest_channel(image), SATURATED - 1, 255, cv2.THRESH_BINARY)[1]
+        background = cv2.bitwise_or(cv2.bitwise_or(foreground, protected), saturated)
+        background = cv2.bitwise_not(background)
         if self.adaptive_noise:
             difference = cv2.absdiff(image, self.reference).astype(np.float32)
             variance = self.noise**2
@@ -193,9 +195,9 @@ class GaussianBackground:
             moved = largest_channel(cv2.absdiff(image, self.last)) > self.quick_limit
             self.still = np.where((foreground > 0) & ~moved, self.still + elapsed, 0.0)
             absorbed = (self.still > self.learning_seconds) & (protected == 0)
-            absorbed |= self._ghosts(image)
-            self.mean[absorbed] = image[absorbed]
-            self.still[absorbed] = 0.0
+            cells = np.flatnonzero(absorbed | self._ghosts(image))
+            self.mean.reshape(-1, 3)[cells] = at(image, cells)
+            self.still.ravel()[cells] = 0.0
         self.last = image.copy()
         self.refresh(edges=self.frames % EDGES_EVERY == 0)
 
@@ -206,7 +208,7 @@ class GaussianBackground:
         """
         ghosts = np.zeros(self.still.shape, bool)
         still = (self.still >= STILL_SECONDS).astype(np.uint8)
-        if np.count_nonzero(still) < SMALLEST_GHOST:
+        if cv2.countNonZero(still) < SMALLEST_GHOST:
             return ghosts
         count, labels, boxes, _ = cv2.connectedComponentsWithStats(still, connectivity=8)
         kernel = np.ones((3, 3), np.uint8)

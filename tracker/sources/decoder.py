@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, BinaryIO
 
+import cv2
 import numpy as np
 
 from tracker.sources import errand, readers, wire
@@ -200,6 +201,8 @@ def with_complaints(ending: readers.Ending) -> readers.Ending:
 def main() -> None:
     """Serve one request that stands on the first line of the standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The other cores decode and track: OpenCV's threads would wait for them longer than they save.
+    cv2.setNumThreads(1)
     with contextlib.suppress(ImportError):  # resource exists on POSIX only
         import resource
 
