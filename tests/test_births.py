@@ -69,3 +69,20 @@ def test_the_count_is_told_when_the_objects_begin() -> None:
     assert 0.9 < float(chance) <= 1
     alone = Tracker(scene=Scene(size=(200, 100), blobs=blobs))
     assert not alone.update(Points(discs((80, 50))), time=0.0).diagnostics.events
+
+
+@pytest.mark.parametrize("horizon", [-100.0, 40.0])
+def test_sizes_grow_from_the_horizon_whatever_groups_and_fragments_say(horizon: float) -> None:
+    random = np.random.default_rng(5)
+    rows = random.uniform(60, 400, 300)
+    lengths = 0.2 * (rows - horizon) * np.exp(random.normal(0, 0.1, 300))
+    lengths[::4] *= random.uniform(0.1, 0.6, 75)
+    lengths[1::6] *= random.uniform(1.5, 3.0, 50)
+    extents = np.eye(2) * lengths[:, None, None] ** 2 / 12
+    patches = Patches(np.stack([200 + 0 * rows, rows], axis=1), extents, lengths**2)
+    sizes = fit_sizes(patches)
+    assert sizes is not None
+    places = np.array([[200.0, row] for row in (120, 200, 380)])
+    np.testing.assert_allclose(sizes.lengths(places), 0.2 * (places[:, 1] - horizon), rtol=0.25)
+    beyond = np.array([[200.0, 20.0]])
+    assert sizes.newborn(beyond) > 2 * sizes.areas(beyond)

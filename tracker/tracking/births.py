@@ -117,7 +117,7 @@ def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Newborn:
         largest = rest.mass.max() if not len(state.objects) else typical
         kept = rest.mass >= max(_SMALLEST, _SHARE * float(largest))
         return _uncounted(Stats(rest.mass[kept], rest.means[kept], rest.scatters[kept]))
-    expected = sizes.areas(rest.means)
+    expected = sizes.newborn(rest.means)
     enough = rest.mass >= np.maximum(options.birth_area * expected, _SMALLEST)
     crowded = enough & (rest.mass > _GROUP * expected)
     single = np.flatnonzero(enough & ~crowded)

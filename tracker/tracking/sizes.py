@@ -14,7 +14,13 @@ import numpy as np
 from tracker.types import Array
 
 _FEWEST = 8  # patches that make a model
-_BINS = 8  # of image rows, for the slope
+_FEWEST_FOR_SLOPE = 40  # and these one with a perspective
+_HORIZONS = np.array([-4, -2, -1, -0.5, -0.3, -0.2, -0.1, -0.05, 0, 0.05, 0.1, 0.15, 0.2])
+# rows where they are looked for, relative to those of the patches
+_RIDGE = 0.15  # spread of log s along the ridge of single objects
+_PERSPECTIVE_GAIN = 1.3  # by which a perspective must explain more than none
+_FARTHEST = 0.02  # share of the lengths that lies beyond the farthest row with objects
+_LEAST = 3.5  # px, length of the farthest object
 _SINGLE = 0.4  # quantile of the area-weighted lengths that a single object has: groups lie above
 _UPRIGHT_ANGLE = np.deg2rad(25.0)
 _CLAMP = 1.75  # spreads by which a length may differ from the typical one,
@@ -72,6 +78,8 @@ class SizeModel:
         Whether the shape keeps its heading.
     spread
         Standard deviation of log s among single objects.
+    typical
+        Area of a typical object, wherever it is, px².
     """
 
     intercept: float
@@ -80,6 +88,7 @@ class SizeModel:
     shape: Array
     upright: bool
     spread: float
+    typical: float
 
     def lengths(self, means: Array) -> Array:
         """Return s at each position, shape (k,), px."""
@@ -93,6 +102,14 @@ class SizeModel:
     def smallest(self) -> float:
         """The area of a typical object where these are smallest, px²."""
         return min(self.intercept + self.slope * row for row in self.rows) ** 2
+
+    def newborn(self, means: Array) -> Array:
+        """Return the area that makes a whole new object at each position, shape (k,), px².
+
+        Beyond the farthest row with objects nothing is known, and small things are noise.
+        """
+        areas = self.areas(means)
+        return np.where(means[:, 1] < self.rows[0], np.maximum(areas, self.typical), areas)
 
     def covariances(self, means: Array, like: Array) -> Array:
         """Return typical extents, shape (k, 2, 2), px².
@@ -156,27 +173,15 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
         return None
     lengths = np.sqrt(patches.areas)
     rows = patches.means[:, 1]
+    intercept, slope = _perspective(rows, lengths)
     typical = _quantile(lengths, patches.areas, _SINGLE)
-    intercept, slope = typical, 0.0
-    edges = np.array([_quantile(rows, patches.areas, q) for q in np.linspace(0, 1, _BINS + 1)])
-    bins = np.clip(np.searchsorted(edges, rows, side="right") - 1, 0, _BINS - 1)
-    if len(patches) >= 5 * _BINS and edges[-1] - edges[0] > 2 * typical:
-        centres: list[float] = []
-        heights: list[float] = []
-        counts: list[float] = []
-        for b in range(_BINS):
-            inside = bins == b
-            if inside.sum() >= 4:
-                centres.append(float(rows[inside].mean()))
-                heights.append(_quantile(lengths[inside], patches.areas[inside], _SINGLE))
-                counts.append(float(inside.sum()))
-        if len(centres) >= 4:
-            slope, intercept = _line(np.array(centres), np.array(heights), np.array(counts))
-    lowest, highest = (_quantile(rows, patches.areas, q) for q in (0.02, 0.98))
-    # Nearer things are lower in the picture and larger; the reverse is an accident of fragments.
-    if slope < 0 or intercept + slope * lowest < 0.3 * typical:
-        intercept, slope = typical, 0.0
-    ratio = lengths / (intercept + slope * np.clip(rows, lowest, highest))
+    if not slope:
+        intercept = typical
+    lowest, highest = _quantile(rows, lengths, _FARTHEST), float(rows.max())
+    if slope:
+        lowest = max(lowest, (_LEAST - intercept) / slope)
+    span = (lowest, highest)
+    ratio = lengths / (intercept + slope * np.clip(rows, *span))
     single = (ratio > 0.6) & (ratio < 1.5)
     if single.sum() < _FEWEST:
         return None
@@ -191,8 +196,7 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
         shape = np.diag(np.diag(middle))
     else:
         shape = np.diag(np.median(values, axis=0)[::-1])
-    span = (lowest, highest)
-    return SizeModel(intercept, slope, span, shape, upright, spread)
+    return SizeModel(intercept, slope, span, shape, upright, spread, typical**2)
 
 
 def _parts(matrices: Array) -> tuple[Array, Array, Array]:
@@ -225,14 +229,35 @@ def _quantile(values: Array, weights: Array, level: float) -> float:
     return float(values[order][place])
 
 
-def _line(x: Array, y: Array, weights: Array) -> tuple[float, float]:
-    """Fit y = intercept + slope · x by least absolute deviations (reweighted least squares)."""
-    robust = weights.copy()
-    slope = intercept = 0.0
-    for _ in range(20):
-        share = robust / robust.sum()
-        middle, height = share @ x, share @ y
-        slope = share @ ((x - middle) * (y - height)) / (share @ (x - middle) ** 2)
-        intercept = height - slope * middle
-        robust = weights / np.maximum(np.abs(y - intercept - slope * x), 0.02 * y.mean())
-    return float(slope), float(intercept)
+def _perspective(rows: Array, lengths: Array) -> tuple[float, float]:
+    """Return intercept and slope of the lengths over the rows, or zeros without a perspective.
+
+    What is seen of objects lies along a ridge s = slope · (y − horizon): groups scatter above it
+    and fragments below. For each horizon, the ratios s / (y − horizon) have a mode; the horizon
+    with the most length within the mode is the true one, where it gains enough over none at all.
+    """
+    if len(rows) < _FEWEST_FOR_SLOPE:
+        return 0.0, 0.0
+    order = np.argsort(rows, kind="stable")
+    far, near = (rows[order][int(q * (len(rows) - 1))] for q in (0.02, 0.98))
+    most = _PERSPECTIVE_GAIN * _mode(np.log(lengths), lengths)[0]
+    best = (0.0, 0.0)
+    for horizon in far + (near - far) * _HORIZONS:
+        nearer = rows > horizon + 1
+        ratio = lengths[nearer] / (rows[nearer] - horizon)
+        within, level = _mode(np.log(ratio), lengths[nearer])
+        if within > most:
+            slope = float(np.exp(level))
+            most, best = within, (-slope * float(horizon), slope)
+    return best
+
+
+def _mode(values: Array, weights: Array) -> tuple[float, float]:
+    """Return the weight within the mode of some values, smoothed by `_RIDGE`, and the mode."""
+    step = _RIDGE / 3
+    low = values.min() - 4 * _RIDGE
+    counts = np.bincount(((values - low) / step).astype(np.intp), weights)
+    kernel = np.exp(-(np.arange(-8, 9) ** 2) / 18)
+    smooth = np.convolve(counts, kernel, "same")
+    place = int(smooth.argmax())
+    return float(smooth[place]), float(low + (place + 0.5) * step)
