@@ -87,6 +87,21 @@ def test_the_points_in_an_ellipse_are_all_found_and_no_others(seed: int) -> None
     np.testing.assert_array_equal(found[clear], (distances < 1)[clear])
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=SEEDS, every=st.integers(1, 4))
+def test_one_point_in_m_of_one_row_in_m_is_found_alike_by_all(seed: int, every: int) -> None:
+    mask, points, spacing = mask_and_points(seed)
+    rng = np.random.default_rng([3, seed])
+    lattice, _ = Lattice.of(points, spacing)
+    means = points[rng.integers(len(points), size=4)]
+    covariances = rng.uniform(0.3, 8, (4, 1, 1)) * spacing**2 * np.eye(2)
+    all_of_them = set(zip(*map(list, lattice.inside(means, covariances)), strict=True))
+    some = set(zip(*map(list, lattice.inside(means, covariances, np.full(4, every))), strict=True))
+    rows = np.nonzero(mask)[0]
+    kept = (np.arange(len(points)) % every == 0) & (rows % every == 0)
+    assert some == {(ellipse, point) for ellipse, point in all_of_them if kept[point]}
+
+
 def test_points_in_any_order_are_sorted() -> None:
     points = np.array([[3.0, 1.0], [0.0, 2.0], [1.0, 1.0]])
     lattice, order = Lattice.of(points, 1.0)

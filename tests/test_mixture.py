@@ -19,9 +19,11 @@ from tracker.mixture import (
     Stats,
     collect,
     e_step,
+    longer,
     m_step,
     silhouettes,
     squared_distances,
+    totals,
 )
 from tracker.types import Array
 
@@ -400,6 +402,25 @@ def test_missing_points_pull_the_mean_and_are_no_information() -> None:
     np.testing.assert_allclose(some.mass, seen.mass)
     np.testing.assert_allclose(some.mean, (seen + behind).mean)
     assert some.log_likelihood == pytest.approx(seen.log_likelihood)
+
+
+def test_rows_of_neighbours_are_added_up_even_where_they_are_empty() -> None:
+    values = np.arange(12.0).reshape(2, 6)
+    starts = np.array([0, 0, 2, 2, 6, 6])
+    expected = np.stack([values[:, a:b].sum(axis=1) for a, b in pairwise(starts)], axis=1)
+    np.testing.assert_array_equal(totals(values, starts), expected)
+    np.testing.assert_array_equal(totals(values[:, :0], starts * 0), np.zeros((2, 5)))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_an_object_that_goes_a_share_of_its_way_arrives_in_two_steps(share: float) -> None:
+    goal, place = np.array([[3.0, -1.0]]), np.zeros((1, 2))
+    stride, step = np.ones(1), np.zeros((1, 2))
+    for _ in range(2):
+        before, step = step, share * (goal - place)
+        stride = longer(stride, step, before)
+        place = place + stride[:, None] * step
+    np.testing.assert_allclose(place, goal)
 
 
 # Priors -------------------------------------------------------------------------------------------

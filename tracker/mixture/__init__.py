@@ -1,6 +1,6 @@
 """Gaussian mixtures; plain numbers in, plain numbers out."""
 
-from tracker.mixture.coverage import Silhouettes, silhouettes, sums, totals
+from tracker.mixture.coverage import Silhouettes, longer, silhouettes, sums, totals
 from tracker.mixture.gaussian import (
     Coverage,
     Gaussian,
@@ -23,6 +23,7 @@ __all__ = [
     "Stats",
     "collect",
     "e_step",
+    "longer",
     "m_step",
     "silhouettes",
     "squared_distances",

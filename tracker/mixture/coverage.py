@@ -15,6 +15,7 @@ from tracker.mixture.gaussian import Coverage
 from tracker.mixture.nouns import Mixture, Stats
 from tracker.types import Array
 
+_FARTHEST = 4.0  # times as far as a round of EM goes
 _LEAST = 1e-12  # probability that a point is not covered, at least: its logarithm is finite
 
 
@@ -167,6 +168,24 @@ def silhouettes(
         missing,
         likelihood,
     )
+
+
+def longer(stride: Array, step: Array, before: Array) -> Array:
+    """Return how many times as far as a round of EM each object may go, shape (K,).
+
+    What a round moves an object is a share of what it has to go in all. How a step compares with
+    the one before tells that share (Barzilai & Borwein 1988).
+
+    Parameters
+    ----------
+    stride
+        Shape (K,), how many times as far each went after the step before.
+    step, before
+        Shape (K, 2), how far the last two rounds moved each mean.
+    """
+    again = (step * before).sum(axis=1) / np.maximum((before * before).sum(axis=1), 1e-12)
+    longest: Array = np.minimum(stride / np.maximum(1.0 - again, 1e-3), _FARTHEST)
+    return np.maximum(longest, 1.0)
 
 
 def sums(groups: NDArray[np.intp], values: Array, count: int) -> Array:

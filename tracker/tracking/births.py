@@ -13,6 +13,7 @@ from tracker.mixture import (
     Mixture,
     Stats,
     collect,
+    longer,
     silhouettes,
     squared_distances,
 )
@@ -179,10 +180,14 @@ def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) 
         pairs = np.divmod(np.arange(count * len(points)), len(points))
         near = silhouettes(points, mixture, pairs, likelihood=likelihood)
         stats = near.e_step(means)
+        stride, step = np.ones(count), np.zeros((count, 2))
         for _ in range(_ROUNDS):
-            if stats.mass.min() < 1 or np.abs(stats.mean - means).max() < _STILL * spacing:
+            # Of fixed shapes, and with nothing known before, their mean is the M-step.
+            before, step = step, stats.mean - means
+            if stats.mass.min() < 1 or np.abs(step).max() < _STILL * spacing:
                 break
-            means = stats.mean  # of fixed shapes, and nothing known before, that is the M-step
+            stride = longer(stride, step, before)
+            means = means + stride[:, None] * step
             stats = near.e_step(means)
         mixture = replace(mixture, means=means)
         cover = likelihood.cover(squared_distances(lattice, mixture))
@@ -229,8 +234,11 @@ def _spread_out(points: Array, count: int, sizes: SizeModel, single: Stats) -> A
         nearest = np.min([((scaled - c) ** 2).sum(axis=1) for c in centres], axis=0)
         centres.append(scaled[np.argmax(nearest)])
     means = np.array(centres)
+    label = np.zeros(len(scaled), dtype=np.intp)
     for _ in range(10):
-        label = ((scaled[:, None, :] - means) ** 2).sum(axis=2).argmin(axis=1)
+        before, label = label, ((scaled[:, None, :] - means) ** 2).sum(axis=2).argmin(axis=1)
+        if np.array_equal(label, before):
+            break
         counts = np.maximum(np.bincount(label, minlength=count), 1)
         sums = [np.bincount(label, weights=scaled[:, d], minlength=count) for d in range(2)]
         means = np.stack(sums, axis=1) / counts[:, None]

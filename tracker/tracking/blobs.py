@@ -158,8 +158,9 @@ def _runs(
 
     runs = np.append(starts, len(weights))
     mass = totals(weights, runs)
-    middles = totals(weights * coordinates.T, runs) / mass
-    apart = coordinates.T - np.repeat(middles, lengths, axis=1)
+    columns = np.ascontiguousarray(coordinates.T)
+    middles = totals(weights * columns, runs) / mass
+    apart = columns - np.repeat(middles, lengths, axis=1)
     return _Runs(mass, middles, totals(weights * apart[_ONE] * apart[_OTHER], runs) / mass)
 
 

@@ -111,7 +111,9 @@ class Lattice:
         rows, columns = np.divmod(keys, self.width)
         return self.corner + self.spacing * np.stack([columns, rows], axis=1)
 
-    def inside(self, means: Array, covariances: Array) -> tuple[Indices, Indices]:
+    def inside(
+        self, means: Array, covariances: Array, every: Indices | None = None
+    ) -> tuple[Indices, Indices]:
         """Return which points lie in which ellipse, (x − μ)ᵀ Σ⁻¹ (x − μ) ≤ 1.
 
         Parameters
@@ -120,6 +122,9 @@ class Lattice:
             Shape (k, 2), px.
         covariances
             Shape (k, 2, 2), px².
+        every
+            Shape (k,), numbers m: one point in m of one row in m will do, so of m² points about
+            one. Ellipses with the same m get the same points. None: all points of each.
 
         Returns
         -------
@@ -132,6 +137,7 @@ class Lattice:
         ellipse, row = spans(
             _within(np.ceil(y - half), 0, self.height),
             _within(np.floor(y + half) + 1, 0, self.height),
+            every,
         )
         # In a row that is some way up, the middle is off by the slope and the ends are closer.
         of_ellipse = np.array([x, y, xy / yy, xx - xy * xy / yy, 1 / yy])
@@ -144,7 +150,7 @@ class Lattice:
         right = row + _within(np.floor(middle + reach), -1, self.width - 3)
         begin = np.searchsorted(self.keys, left)
         end = np.searchsorted(self.keys, right, side="right")
-        span, point = spans(begin, end)
+        span, point = spans(begin, end, None if every is None else every[ellipse])
         return ellipse[span], point
 
 
@@ -176,12 +182,18 @@ def _cells(values: Array, spacing: float) -> tuple[Array, float, int, float]:
     return cells, origin, count, off
 
 
-def spans(begin: Indices, end: Indices) -> tuple[Indices, Indices]:
-    """List the numbers of some half-open ranges: which range each is from, and the number."""
+def spans(begin: Indices, end: Indices, every: Indices | None = None) -> tuple[Indices, Indices]:
+    """List the numbers of some half-open ranges: which range each is from, and the number.
+
+    Of a range for which `every` says m, the multiples of m alone.
+    """
+    if every is not None:
+        begin, end = -(-begin // every), -(-end // every)
     counts = np.maximum(end - begin, 0)
     owner = np.repeat(np.arange(len(counts)), counts)
     offset = np.cumsum(counts) - counts
-    return owner, np.arange(len(owner)) + (begin - offset)[owner]
+    number = np.arange(len(owner)) + (begin - offset)[owner]
+    return owner, number if every is None else number * every[owner]
 
 
 def boxes_around(means: Array, covariances: Array) -> Array:

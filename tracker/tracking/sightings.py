@@ -13,7 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.config import TrackingOptions
-from tracker.mixture import Coverage, Mixture, Prior, Silhouettes, Stats, m_step, silhouettes, sums
+from tracker.mixture import (
+    Coverage,
+    Mixture,
+    Prior,
+    Silhouettes,
+    Stats,
+    longer,
+    m_step,
+    silhouettes,
+    sums,
+)
 from tracker.tracking.births import MOST, QUESTIONS, split
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.groups import Groups, find_groups
@@ -24,7 +34,7 @@ from tracker.types import COLOR_BINS, Array
 _EXCESS = 1.6  # foreground beyond this multiple of an object's area wants another explanation
 _EXPLAINED = 1.35  # reach, in radii, within which an object explains a point
 _SETTLED = 0.02  # of the spacing: a fit that moves less in a round is done
-_FARTHEST = 4.0  # times as far as a round of EM goes an object may go at once
+_PLENTY = 400.0  # points by which an object is fitted as well as by more
 _SLACK = 0.3  # radii by which an object may move before its surroundings are looked up again
 _VEILED = 0.05  # share of an object behind fixed things from which they are taken into account
 _ANEW = 0.2  # relative change of a patch after which its object is asked about again
@@ -190,11 +200,7 @@ def _fit(
     blobs: Blobs,
     options: TrackingOptions,
 ) -> _Fit:
-    """Run rounds of EM on some objects, under the coverage likelihood, shapes frozen.
-
-    What a round moves an object is a share of what it will move in all. How the last two rounds
-    compare tells that share, and by so much more each object goes (Barzilai & Borwein 1988).
-    """
+    """Run rounds of EM on some objects, under the coverage likelihood, shapes frozen."""
     group = groups.of_object[rows]
     mixture = Mixture(np.full(len(rows), 1 / len(rows)), guess.means[rows], guess.extents[rows])
     prior = Prior(
@@ -205,18 +211,28 @@ def _fit(
         options.effective_points,
     )
 
-    def surroundings(mixture: Mixture) -> tuple[Silhouettes, Indices]:
-        """Return each object with the points near it, and which points of the frame they are."""
-        likelihood = Coverage(options.softness)
-        gates = (max(likelihood.reach, 2 * _EXPLAINED) + 2 * _SLACK) ** 2 * mixture.covariances
-        component, point = _inside(blobs.lattice, mixture.means, gates)
+    every = _every(groups, rows, state.objects.areas / blobs.spacing**2)
+
+    def reached(means: Array, reach: float, every: Indices | None) -> tuple[Indices, Indices]:
+        """Return the pairs of an object and a point of its group within so many deviations."""
+        component, point = _inside(blobs.lattice, means, reach**2 * mixture.covariances, every)
         mine = groups.of_patch[blobs.labels[point]] == group[component]
-        component, point = component[mine], point[mine]
+        return component[mine], point[mine]
+
+    def surroundings(mixture: Mixture) -> Silhouettes:
+        """Return each object with the points near it."""
+        likelihood = Coverage(options.softness)
+        reach = likelihood.reach + 2 * _SLACK
+        component, point = reached(mixture.means, reach, every)
         affinity = _affinity(state.objects, rows[component], point, blobs)
         points, number = _numbered(point, len(blobs.labels))
         coordinates, weights = blobs.coordinates[points], blobs.weights[points]
+        if every is not None:
+            share = np.zeros(len(points))
+            share[number] = every[component] ** 2
+            weights = weights * share
         missing = None
-        behind, cell = _inside(state.hidden, mixture.means, gates)
+        behind, cell = _inside(state.hidden, mixture.means, reach**2 * mixture.covariances)
         if state.hidden is not None and len(cell):
             # A fixed occluder is missing data: its cells count in the sums, as if the object went
             # on behind it, but not as information.
@@ -231,7 +247,7 @@ def _fit(
             component, number = component[order], number[order]
             if affinity is not None:
                 affinity = np.concatenate([affinity, np.ones(len(cell))])[order]
-        near = silhouettes(
+        return silhouettes(
             coordinates,
             mixture,
             (component, number),
@@ -239,9 +255,8 @@ def _fit(
             weights=weights,
             missing=missing,
         )
-        return near, points
 
-    near, points = surroundings(mixture)
+    near = surroundings(mixture)
     stats = near.e_step(mixture.means)
     rounds, stride, step = 0, np.ones(len(rows)), np.zeros((len(rows), 2))
     while rounds < options.rounds:
@@ -251,27 +266,46 @@ def _fit(
         before, step = step, mixture.means - means
         if np.abs(step).max() < _SETTLED * blobs.spacing:
             break
-        again = (step * before).sum(axis=1) / np.maximum((before * before).sum(axis=1), 1e-12)
-        stride = np.clip(stride / np.maximum(1 - again, 1e-3), 1.0, _FARTHEST)
+        stride = longer(stride, step, before)
         mixture = replace(mixture, means=means + stride[:, None] * step)
         if near.moved(mixture.means) > 2 * _SLACK:
-            near, points = surroundings(mixture)
+            near = surroundings(mixture)
         stats = near.e_step(mixture.means)
-    covered = near.point[near.distances(mixture.means) < (2 * _EXPLAINED) ** 2]
     return _Fit(
         stats,
         near.exposed(mixture.means),
         _open_share(near, mixture.means, group),
         rounds,
-        points[covered[covered < len(points)]],
+        reached(mixture.means, 2 * _EXPLAINED, None)[1],
     )
 
 
-def _inside(lattice: Lattice | None, means: Array, gates: Array) -> tuple[Indices, Indices]:
+def _every(groups: Groups, rows: Indices, points: Array) -> Indices | None:
+    """Return which share of their points suffices some objects, see `Lattice.inside`.
+
+    It is the same for all objects of a group, as they share points; None: all are needed.
+
+    Parameters
+    ----------
+    groups, rows
+        Which objects they are.
+    points
+        Shape (k,), how many points each object has.
+    """
+    group = groups.of_object[rows]
+    fewest = np.full(len(groups), np.inf)
+    np.minimum.at(fewest, group, points[rows])
+    every = np.sqrt(fewest[group] / _PLENTY).astype(np.intp)
+    return np.maximum(every, 1) if (every > 1).any() else None
+
+
+def _inside(
+    lattice: Lattice | None, means: Array, gates: Array, every: Indices | None = None
+) -> tuple[Indices, Indices]:
     """Return the pairs of a gate and a point within it."""
     if lattice is None:
         return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
-    return lattice.inside(means, gates)
+    return lattice.inside(means, gates, every)
 
 
 def _numbered(chosen: Indices, count: int) -> tuple[Indices, Indices]:
