@@ -224,11 +224,11 @@ def totals(values: Array, starts: NDArray[np.intp]) -> Array:
     total
         Shape (..., count).
     """
-    first, n = starts[:-1], values.shape[-1]
-    if n == 0:
-        return np.zeros((*values.shape[:-1], len(first)))
-    total: Array = np.add.reduceat(values, np.minimum(first, n - 1), axis=-1)
-    empty = first == starts[1:]
-    if empty.any():  # there reduceat repeats a value
-        total[..., empty] = 0.0
+    first = starts[:-1]
+    filled = starts[1:] > first
+    if filled.all():
+        return np.asarray(np.add.reduceat(values, first, axis=-1))
+    total = np.zeros((*values.shape[:-1], len(first)))
+    if filled.any():
+        total[..., filled] = np.add.reduceat(values, first[filled], axis=-1)
     return total
