@@ -249,6 +249,61 @@ def test_a_late_decision_takes_effect_where_it_belongs() -> None:
         np.testing.assert_array_equal([t.mean for t in other.tracks], means)
 
 
+def meeting_of(pause: int, offset: float) -> list[Array]:
+    """Return the masks of two alike objects that meet, stand for a while and go on."""
+    path = np.array([*range(-150, 0, 5), *[0] * pause, *range(0, 155, 5)], float)
+    return [
+        np.unique(
+            np.concatenate(
+                [ellipse(np.array([300 + s * x, 100 + s * offset / 2])) for s in (1, -1)]
+            ),
+            axis=0,
+        )
+        for x in path
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pause", "offset", "least", "most"), [(15, 0, 0.3, 0.5), (0, 12, 0, 0.05)]
+)
+def test_the_doubt_of_a_contact_is_that_of_the_names(
+    pause: int, offset: float, least: float, most: float
+) -> None:
+    _, refined = both_passes(meeting_of(pause, offset))
+    told = [(s.frame, c) for s in refined for c in s.diagnostics.contacts]
+    assert {c.tracks for _, c in told} == {(1, 2)}
+    assert [c.stage for _, c in told] == ["open"] * (len(told) - 1) + ["parted"]
+    begin, end, swap = told[0][0], told[-1][0], told[-1][1].swap
+    assert [frame for frame, _ in told] == list(range(begin, end + 1))
+    assert least <= swap <= most
+    for snapshot in refined:
+        expected = 1 - swap if snapshot.frame >= begin else 1
+        assert [t.identity_confidence for t in snapshot.tracks] == pytest.approx([expected] * 2)
+
+
+def test_the_surer_pass_judges_a_contact() -> None:
+    paths = of_paths({1: line(), 2: line(begin=300, step=-4)})
+
+    def told(swap: float, judged: int, by: str) -> list[Snapshot]:
+        contacts = {
+            place: Contact((1, 2), ContactStage.OPEN, True, 0.5, 0.5, "neither")
+            for place in range(28, 35)
+        }
+        contacts[judged] = Contact((1, 2), ContactStage.PARTED, False, 0.5, swap, by)
+        return [
+            replace(s, diagnostics=replace(s.diagnostics, contacts=(contacts[s.frame],)))
+            if s.frame in contacts
+            else s
+            for s in paths
+        ]
+
+    unsure, sure = told(0.4, 39, "motion"), told(0.1, 23, "appearance")
+    contacts = [c for s in combine(unsure, sure) for c in s.diagnostics.contacts]
+    assert contacts[-1].decided_by == "appearance"
+    assert contacts[-1].swap == pytest.approx(0.1)
+    assert sum(c.stage is ContactStage.PARTED for c in contacts) == 1
+
+
 def test_passes_over_other_frames_are_refused() -> None:
     forward = of_paths({1: line(10)})
     with pytest.raises(ValueError, match="10 and 9 frames"):

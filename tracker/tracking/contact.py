@@ -19,6 +19,7 @@ from tracker.tracking.state import Episode, Objects, State
 from tracker.types import Array, Contact, ContactStage, Event
 
 _TOUCHING = 6.4  # squared distance of two objects in units of the sum of their extents
+_OVERLAP = 0.2  # depth from which bodies are in one another, where rims alone may touch by chance
 _PARTED = 5  # frames apart from others after which a contact is judged
 _COLOR_SAMPLES = 8.0  # independent colour samples that a view of an object is worth
 _COLOR_FLOOR = 0.02  # share of a histogram that is uniform: any colour may turn up
@@ -79,6 +80,8 @@ def follow_contacts(
         depths = _depth(objects, first, second)
     for n, (i, j) in enumerate(zip(first, second, strict=True)):
         pair = (int(objects.ids[i]), int(objects.ids[j]))
+        if pair not in episodes and depths[n] < _OVERLAP:
+            continue
         open_now.add(pair)
         episode = episodes.get(pair) or _opened(objects, int(i), int(j))
         reported = episode.reported or bool(objects.confirmed[i] and objects.confirmed[j])

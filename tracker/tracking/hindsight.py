@@ -16,7 +16,8 @@ import numpy as np
 
 from tracker.tracking.passes import FEWEST, RANK, Pair, certain, joined, pairs, settled
 from tracker.tracking.paths import smoothed
-from tracker.types import Event, Snapshot, Status, Track
+from tracker.tracking.verdicts import as_contacts, verdicts
+from tracker.types import Contact, Event, Snapshot, Status, Track
 
 _PROOF = 10  # frames apart from others that prove an object which only one pass has seen
 _LEAP = 3.0  # standard deviations of the extent that no object moves in a frame
@@ -55,12 +56,14 @@ def combine(
             f"The passes are of {len(forward)} and {len(backward)} frames that are not the same; "
             "hand over both in the order of the frames."
         )
-    pieces, links = _cut(pairs(settled(forward), settled(backward[::-1])[::-1]))
+    both = settled(forward), settled(backward[::-1])[::-1]
+    pieces, links = _cut(pairs(*both))
     if objects:
         links = [link._replace(sure=max(link.sure, _LAST_RESORT)) for link in links]
     times = np.array([one.time for one in forward])
     tracks: list[dict[int, Track]] = [{} for _ in forward]
-    names: list[dict[int, int]] = [{} for _ in forward]  # of the tracks of the forward pass
+    # The final names of the tracks of either pass.
+    ahead, behind = ([dict[int, int]() for _ in forward] for _ in range(2))
     found = [
         _Found(smoothed(rows, times), own)
         for own in _objects(pieces, links)
@@ -74,9 +77,17 @@ def combine(
         for place, track in one.rows.items():
             tracks[place][name] = replace(track, id=name, age=place - first + 1)
         for place, pair in ((p, pair) for piece in one.pieces for p, pair in piece.rows.items()):
-            if pair[0] is not None:
-                names[place][pair[0].id] = name
-    return _renamed(forward, tracks, names)
+            for names, known in zip((ahead, behind), pair, strict=True):
+                if known is not None:
+                    names[place][known.id] = name
+    contacts = verdicts(*both, (ahead, behind))
+    for contact in contacts:
+        for place, name in (
+            (p, n) for p in range(contact.begin, len(tracks)) for n in contact.names
+        ):
+            if name in tracks[place]:
+                tracks[place][name] = contact.doubted(tracks[place][name])
+    return _renamed(forward, tracks, ahead, as_contacts(contacts, len(forward)))
 
 
 @dataclass(slots=True)
@@ -202,7 +213,11 @@ def _best_rows(pieces: Sequence[_Piece]) -> _Rows:
         return {}
     best = {place: min(claims[place], key=_doubt) for place in sorted(claims)}
     sure = [place for place, pair in best.items() if certain(pair)]
-    return {p: joined(*pair) for p, pair in best.items() if sure and sure[0] <= p <= sure[-1]}
+    return {
+        place: replace(joined(*pair), identity_confidence=1.0)
+        for place, pair in best.items()
+        if sure and sure[0] <= place <= sure[-1]
+    }
 
 
 @dataclass(slots=True)
@@ -259,7 +274,10 @@ def _doubt(pair: Pair) -> tuple[int, int, float]:
 
 
 def _renamed(
-    forward: Sequence[Snapshot], tracks: Sequence[_Rows], names: Sequence[dict[int, int]]
+    forward: Sequence[Snapshot],
+    tracks: Sequence[_Rows],
+    names: Sequence[dict[int, int]],
+    contacts: Sequence[Sequence[Contact]],
 ) -> list[Snapshot]:
     """Return the snapshots with other tracks, and what happened told in their names."""
     snapshots: list[Snapshot] = []
@@ -275,13 +293,10 @@ def _renamed(
                 continue
             if len(told := {name[one] for one in event.tracks}) == len(event.tracks):
                 events.append(replace(event, tracks=tuple(sorted(told))))
-        contacts = tuple(
-            replace(contact, tracks=(min(told), max(told)))
-            for contact in before.diagnostics.contacts
-            if len(told := {name[one] for one in contact.tracks if one in name}) == 2
-        )
         known |= here.keys()
-        diagnostics = replace(before.diagnostics, events=tuple(events), contacts=contacts)
+        diagnostics = replace(
+            before.diagnostics, events=tuple(events), contacts=tuple(contacts[place])
+        )
         snapshots.append(
             replace(
                 before, tracks=tuple(here[one] for one in sorted(here)), diagnostics=diagnostics

@@ -21,6 +21,7 @@ from tracker.types import Array, Contact, Event, Points
 _OWN = 100.0  # points that an object's own extent is worth against those of a frame
 _TYPICAL = 60.0  # points that the typical extent is worth
 _VISIBLE = 0.25  # share of an object that must be foreground for it to count as seen
+_RIM = 0.6  # of the square of a rim's width: the variance of a place that it shows
 _EXPOSED = 0.1  # share that no other object covers
 _LOST_BEHIND = 0.4  # share behind fixed things from which an object may not be seen at all
 _SLOWED = 0.8  # share of its speed that one keeps which should have come out, but did not
@@ -168,7 +169,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     jitter = prior.jitter.learned(trail, objects.extents)
     # In contact the rim shows where an object is, as well as it is sharp, and of the rim only what
     # no other covers.
-    rim = (jitter.level + (2 * options.softness) ** 2) * mass
+    rim = (jitter.level + _RIM * (2 * options.softness) ** 2) * mass
     precision = np.where(alone, jitter.level, rim / np.maximum(look.exposed, 1e-6 * areas))
     # What is left of an object of which a share is hidden may have its middle off by as much.
     noise = np.array([1 / np.maximum(counted, 1e-9), precision]) + hidden**2
