@@ -57,8 +57,8 @@ class Points:
     spacing
         Distance in pixels between neighbouring points (above 1 where a processing scale is used).
     flood
-        True where the picture changed as a whole (a light was switched): these points say nothing
-        about single objects.
+        True where the picture changed as a whole (a light was switched): points, if there are any,
+        say nothing about single objects.
     """
 
     coordinates: Array

@@ -45,11 +45,11 @@ class Background(Protocol):
     def learn(self, image: Image, time: float, foreground: Mask, protected: Mask) -> None:
         """Take what `image` teaches of the background, but nothing where it is `protected`."""
 
-    def unsettled(self) -> bool:
-        """Tell whether the light is another one than the background was learned in."""
+    def unsettled(self, time: float) -> bool:
+        """Tell whether the neighbourhoods should be brought into the light at `time`, s."""
 
-    def relight(self, image: Image, protected: Mask) -> None:
-        """Bring each neighbourhood into the light of `image`."""
+    def relight(self, image: Image, time: float, protected: Mask) -> None:
+        """Bring each neighbourhood into the light of `image`, seen at `time` in seconds."""
 
     def relearn(self, image: Image, protected: Mask) -> None:
         """Take `image`, which is foreground for the most part, for the background."""
@@ -90,21 +90,26 @@ class Detector:
         self.shadow = shadow
         self.flood_cells = flood_share * np.count_nonzero(region)
         self.scene = scene
+        self.spacing = float(np.sqrt(grid.cell_area))
         self.flooded: float | None = None
 
     def points(self, frame: Frame, protect: Footprint | None = None) -> Points:
-        """Return the foreground of `frame`; do not learn where `protect` has an object."""
+        """Return the foreground of `frame`; do not learn where `protect` has an object.
+
+        A flood has no points: it says nothing about single objects, and would take its time.
+        """
         image = self.grid.shrink(frame.image)
         changed = self._changed(image)
-        if self.background.unsettled():
-            self.background.relight(image, self.grid.footprint(protect))
+        if self.background.unsettled(frame.time):
+            self.background.relight(image, frame.time, self.grid.footprint(protect))
             changed = self._changed(image)
         if cv2.countNonZero(changed) > self.flood_cells:
             self.flooded = frame.time
         flood = self.flooded is not None and frame.time - self.flooded < SETTLE_SECONDS
         if flood:
             self.background.relearn(image, self.grid.footprint(protect))
-        elif self.background.due(frame.time):
+            return Points(np.empty((0, 2)), spacing=self.spacing, flood=True)
+        if self.background.due(frame.time):
             self.background.learn(image, frame.time, changed, self.grid.footprint(protect))
         mask = clean(changed, image, self.background, self.shadow)
         cells = np.flatnonzero(mask > 0)
@@ -115,8 +120,7 @@ class Detector:
             self.grid.coordinates(cells),
             weights=weights,
             colors=color_bins(at(image, cells)),
-            spacing=float(np.sqrt(self.grid.cell_area)),
-            flood=flood,
+            spacing=self.spacing,
         )
 
     def _changed(self, image: Image) -> Mask:

@@ -30,6 +30,9 @@ LIGHT_ERROR = 0.15
 UNSETTLED = 0.05
 """Logarithm of the gain, since the background was learned, from which places are lit unevenly."""
 
+RELIGHT_SECONDS = 0.2
+"""Time between two looks at the light of each neighbourhood while that of the whole is steady."""
+
 RELEARNED = 0.5
 """Share of the background that a picture becomes which shows little of what was known."""
 
@@ -105,6 +108,8 @@ class GaussianBackground:
         self.frames = 0
         # Logarithm of the gain since the background was learned, of each cell or of all.
         self.light: NDArray[np.float32] = np.zeros(1, np.float32)
+        self.lighting = False  # whether the light changed in the newest picture
+        self.relit = -np.inf  # time at which each neighbourhood was last brought into the light
         self.learned: float | None = None
         self.last: Image | None = None
         self.still = np.zeros(mean.shape[:2], np.float32)
@@ -134,7 +139,9 @@ class GaussianBackground:
 
     def foreground(self, image: Image) -> Mask:
         """Return the cells of `image` that differ from the background, in its light."""
-        self._follow_light(gain(image, self.reference))
+        change = gain(image, self.reference)
+        self.lighting = bool((change != 1.0).any())
+        self._follow_light(change)
         largest = largest_channel(cv2.absdiff(image, self.reference))
         mask: Mask = np.asarray(cv2.compare(largest, self.quick_limit, cv2.CMP_GT), np.uint8)
         cells = np.flatnonzero(mask > 0)
@@ -151,8 +158,14 @@ class GaussianBackground:
         """
         if (change == 1.0).all():
             return
-        self.mean = (self.mean + 1.0) * change - 1.0
-        self.light = np.add(self.light, np.log(change).mean(axis=-1), dtype=np.float32)
+        if change.ndim == 1:
+            rows = self.mean.reshape(len(self.mean), -1)
+            change_of_rows = np.tile(change, self.mean.shape[1])
+            self.mean = ((rows + 1.0) * change_of_rows - 1.0).reshape(self.mean.shape)
+            self.light = self.light + np.log(change).mean()
+        else:
+            self.mean = (self.mean + 1.0) * change - 1.0
+            self.light = self.light + cv2.transform(np.log(change), np.full((1, 3), 1 / 3))
         self.refresh(edges=False)
 
     def appearance(
@@ -227,12 +240,19 @@ class GaussianBackground:
                 ghosts[window] |= inside > 0
         return ghosts
 
-    def unsettled(self) -> bool:
-        """Tell whether the light is another one than the background was learned in."""
+    def unsettled(self, time: float) -> bool:
+        """Tell whether the neighbourhoods should be brought into the light at `time`, s.
+
+        As long as it changes and it is another one than the background was learned in; and where
+        it only is another one, once in a while.
+        """
+        if not self.lighting and time - self.relit < RELIGHT_SECONDS:
+            return False
         return cv2.norm(self.light, cv2.NORM_L1) > UNSETTLED * self.light.size
 
-    def relight(self, image: Image, protected: Mask) -> None:
-        """Bring each neighbourhood into the light of `image`."""
+    def relight(self, image: Image, time: float, protected: Mask) -> None:
+        """Bring each neighbourhood into the light of `image`, seen at `time` in seconds."""
+        self.relit = time
         self._follow_light(local_gain(image, self.mean, protected))
 
     def relearn(self, image: Image, protected: Mask) -> None:
@@ -290,13 +310,13 @@ class RunningBackground:
         """See `GaussianBackground.learn`."""
         self._started(image).learn(image, time, foreground, protected)
 
-    def unsettled(self) -> bool:
+    def unsettled(self, time: float) -> bool:
         """See `GaussianBackground.unsettled`."""
-        return self.model is not None and self.model.unsettled()
+        return self.model is not None and self.model.unsettled(time)
 
-    def relight(self, image: Image, protected: Mask) -> None:
+    def relight(self, image: Image, time: float, protected: Mask) -> None:
         """See `GaussianBackground.relight`."""
-        self._started(image).relight(image, protected)
+        self._started(image).relight(image, time, protected)
 
     def relearn(self, image: Image, protected: Mask) -> None:
         """See `GaussianBackground.relearn`."""

@@ -38,8 +38,9 @@ class Untaught(ABC):
         del time
         return False
 
-    def unsettled(self) -> bool:
+    def unsettled(self, time: float) -> bool:
         """Say no: there is no light to follow."""
+        del time
         return False
 
     def appearance(self, cells: NDArray[np.intp]) -> NoReturn:
@@ -50,7 +51,7 @@ class Untaught(ABC):
         """Refuse; see `due`."""
         raise NotImplementedError(f"{type(self).__name__} cannot be taught.")
 
-    def relight(self, image: Image, protected: Mask) -> NoReturn:
+    def relight(self, image: Image, time: float, protected: Mask) -> NoReturn:
         """Refuse; see `unsettled`."""
         raise NotImplementedError(f"{type(self).__name__} follows no light.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -78,7 +79,8 @@ def background_statistics(images: NDArray[np.uint8]) -> Statistics:
     middle = rank_filter(images, count // 2)
     if any((gain(image, middle) != 1.0).any() for image in images):
         lit = middle.astype(np.float32)
-        images = np.stack([_relit(image, lit) for image in images])
+        with ThreadPoolExecutor(2) as pool:  # numpy and OpenCV let go of the interpreter
+            images = np.stack(list(pool.map(partial(_relit, reference=lit), images)))
         middle = rank_filter(images, count // 2)
     spread = rank_filter(images, int(NOISE_QUANTILE * count), middle)
     # A level stands for the interval up to the next one.
@@ -112,7 +114,7 @@ def rank_filter(images: NDArray[np.uint8], rank: int, reference: Image | None = 
             levels = np.asarray(cv2.absdiff(levels, centre), np.uint8)
         ranked[block] = _bisect(levels, rank)
 
-    with ThreadPoolExecutor(2) as pool:  # numpy and OpenCV let go of the interpreter
+    with ThreadPoolExecutor(2) as pool:
         list(pool.map(fill, range(0, len(ranked), BLOCK)))
     return ranked.reshape(images.shape[1:])
 
