@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -39,6 +39,7 @@ _SUBPIXEL = 4  # fractional bits of the coordinates that OpenCV draws with
 _CORNERS = 32  # of an outline; large ones have twice as many
 _LARGE = 60.0  # px, half the sum of the semi-axes
 _KNOTS = 24  # corners of a trail: enough to look smooth, few enough to draw many
+_PLACES = 8  # where a label may stand around its outline
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -56,13 +57,17 @@ class _Box:
     width: int
     height: int
 
-    def overlap(self, other: _Box) -> int:
-        """Return the area in px² that both cover."""
-        width = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
-        if width <= 0:
-            return 0
-        height = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
-        return width * max(height, 0)
+    @property
+    def edges(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom edge."""
+        return self.left, self.top, self.left + self.width, self.top + self.height
+
+    def overlap(self, others: Array) -> float:
+        """Return the area in px² that it shares with others, rows of edges, shape (n, 4)."""
+        left, top, right, bottom = self.edges
+        width = np.minimum(others[:, 2], right) - np.maximum(others[:, 0], left)
+        height = np.minimum(others[:, 3], bottom) - np.maximum(others[:, 1], top)
+        return float(np.maximum(width, 0) @ np.maximum(height, 0))
 
     def inside(self, width: int, height: int) -> _Box:
         """Return the box moved into a picture of this size."""
@@ -155,12 +160,14 @@ class Overlay:
         if self._options.tint and snapshot.foreground is not None:
             _tint(canvas, snapshot.foreground)
         self._draw_trails(canvas, image, snapshot, style)
-        for track in snapshot.tracks:
-            _draw_outline(canvas, track, style)
+        _draw_outlines(canvas, snapshot.tracks, style)
         if self._options.uncertainty:
             for track in snapshot.tracks:
                 core = ellipse(track.mean, track.position_covariance)
-                _stroke(canvas, [core], _WHITE, max(1, style.line // 2), closed=True)
+                thin = max(1, style.line // 2)
+                cv2.polylines(
+                    canvas, [_fixed_point(core)], True, _WHITE, thin, cv2.LINE_AA, _SUBPIXEL
+                )
         if self._options.velocity:
             for track in snapshot.tracks:
                 _draw_velocity(canvas, track, style)
@@ -222,20 +229,21 @@ class Overlay:
         return _Box(0, 0, 0, 0)
 
     def _draw_labels(
-        self, canvas: Image, tracks: Iterable[Track], style: _Style, banner: _Box
+        self, canvas: Image, tracks: Sequence[Track], style: _Style, banner: _Box
     ) -> None:
         height, width = canvas.shape[:2]
-        taken = [banner]
-        for track in tracks:
+        taken = np.zeros((len(tracks) + 1, 4))  # the places, of which the first `count` are known
+        taken[0] = banner.edges
+        for count, track in enumerate(tracks, 1):
             stamp = _stamp(str(track.id), style.text, color_of(track.id))
-            places = list(_label_places(track, stamp, style, (width, height)))
+            places = _label_places(track, stamp, style, (width, height))
             # The place of the last frame comes first: a label that jumps cannot be read.
             slot = self._slots.get(track.id, 0)
-            if any(places[slot].overlap(box) for box in taken):
-                slot = _freest(places, taken)
+            if places(slot).overlap(taken[:count]):
+                slot = _freest(places, taken[:count])
             self._slots[track.id] = slot
-            place = places[slot]
-            taken.append(place)
+            place = places(slot)
+            taken[count] = place.edges
             _print(canvas, stamp, place.left, place.top)
 
 
@@ -254,17 +262,25 @@ def ellipse(mean: Array, covariance: Array) -> Array:
     Array
         Shape (n, 2), corners of the outline, px; n is a multiple of 4.
     """
-    # The symmetric square root of a 2 x 2 matrix A is (A + s I) / t with s = sqrt(det A) and
-    # t = sqrt(trace A + 2 s).
+    root = _root(covariance)
+    corners: Array = (2 * root @ _circle(_corners(root))).T + mean
+    return corners
+
+
+def _root(covariance: Array) -> Array:
+    """Return the symmetric square root, shape (2, 2), px."""
+    # That of a 2 x 2 matrix A is (A + s I) / t with s = sqrt(det A) and t = sqrt(trace A + 2 s).
     (a, b), (_, c) = covariance.tolist()
     s = math.sqrt(max(a * c - b * b, 0.0))
     t = math.sqrt(a + c + 2 * s)
-    if t == 0:
-        return np.tile(mean, (_CORNERS, 1))
-    root = np.array([[a + s, b], [b, c + s]]) / t
-    circle = _circle(_CORNERS if t < _LARGE else 2 * _CORNERS)  # t is half their sum, too
-    corners: Array = (2 * root @ circle).T + mean
-    return corners
+    return np.array([[a + s, b], [b, c + s]]) / t if t > 0 else np.zeros((2, 2))
+
+
+def _corners(roots: Array) -> int:
+    """Return how many corners suit the largest of the outlines, roots of shape (..., 2, 2)."""
+    # The trace of a root is half the sum of the semi-axes.
+    largest = float((roots[..., 0, 0] + roots[..., 1, 1]).max())
+    return _CORNERS if largest < _LARGE else 2 * _CORNERS
 
 
 @lru_cache(maxsize=2)
@@ -278,28 +294,55 @@ def _fixed_point(points: Array) -> Polygon:
     return np.rint(points * (1 << _SUBPIXEL)).astype(np.int32)
 
 
-def _stroke(
-    canvas: Image, lines: Sequence[Array], color: Color, width: int, *, closed: bool
-) -> None:
-    polygons = [_fixed_point(line) for line in lines]
-    cv2.polylines(canvas, polygons, closed, color, width, cv2.LINE_AA, _SUBPIXEL)
+def _draw_outlines(canvas: Image, tracks: Sequence[Track], style: _Style) -> None:
+    """Draw the outlines as filled rings, which takes a fifth of the time of thick lines."""
+    if not tracks:
+        return
+    widths = (style.halo, style.line, max(1, style.halo // 3))
+    outer, inner = _rings(tracks, widths)
+    coats: tuple[tuple[int, Color], ...]
+    for track, outside, inside in zip(tracks, outer, inner, strict=True):
+        color = color_of(track.id)
+        if track.status is Status.CONTACT:
+            coats = ((0, _DARK), (0, color), (2, _DARK))
+        else:
+            coats = ((0, _DARK), (1, color))
+        for width, paint in coats:
+            ring = [outside[width], inside[width]]
+            if track.status is Status.COASTING:
+                ring = _dashes(*ring)
+            cv2.fillPoly(canvas, ring, paint, cv2.LINE_AA, _SUBPIXEL)
 
 
-def _draw_outline(canvas: Image, track: Track, style: _Style) -> None:
-    outline = ellipse(track.mean, track.covariance)
-    closed = track.status is not Status.COASTING
-    lines = [outline] if closed else _dashes(outline)
-    _stroke(canvas, lines, _DARK, style.halo, closed=closed)
-    if track.status is Status.CONTACT:
-        _stroke(canvas, lines, color_of(track.id), style.halo, closed=closed)
-        _stroke(canvas, lines, _DARK, max(1, style.halo // 3), closed=closed)
-    else:
-        _stroke(canvas, lines, color_of(track.id), style.line, closed=closed)
+def _rings(tracks: Sequence[Track], widths: Sequence[float]) -> tuple[Polygon, Polygon]:
+    """Return both rims of each track's outline, drawn in each of the widths.
+
+    Returns
+    -------
+    outer, inner
+        Shape (tracks, widths, corners, 2), fixed-point.
+    """
+    roots = np.stack([_root(track.covariance) for track in tracks])
+    means = np.stack([track.mean for track in tracks])
+    circle = _circle(_corners(roots))
+
+    def rim(offsets: Array) -> Polygon:
+        # Semi-axes that are longer by the offset; where none is left, the rim is a point.
+        axes = 2 * roots[:, None] + offsets[:, None, None] * np.eye(2)
+        determinant = axes[..., 0, 0] * axes[..., 1, 1] - axes[..., 0, 1] ** 2
+        axes[(determinant <= 0) | (axes[..., 0, 0] <= 0)] = 0
+        return _fixed_point((axes @ circle).swapaxes(2, 3) + means[:, None, None])
+
+    half = np.array(widths) / 2
+    return rim(half), rim(-half)
 
 
-def _dashes(outline: Array) -> list[Array]:
-    """Return the first two of every four sides."""
-    return [outline[start : start + 3] for start in range(0, len(outline), 4)]
+def _dashes(outer: Polygon, inner: Polygon) -> list[Polygon]:
+    """Return the first two of every four sides of a ring."""
+    return [
+        np.concatenate([outer[start : start + 3], inner[start : start + 3][::-1]])
+        for start in range(0, len(outer), 4)
+    ]
 
 
 def _draw_velocity(canvas: Image, track: Track, style: _Style) -> None:
@@ -386,20 +429,20 @@ def _print(canvas: Image, stamp: _Stamp, left: int, top: int) -> None:
     place[:] = (place * stamp.keep[:rows, :columns] + stamp.ink[:rows, :columns]) >> 8
 
 
-def _freest(places: Sequence[_Box], taken: Sequence[_Box]) -> int:
-    """Return the index of the first free place, or else of the one that is covered least."""
+def _freest(places: Callable[[int], _Box], taken: Array) -> int:
+    """Return the first free place, or else the one that is covered least."""
     covered = []
-    for index, place in enumerate(places):
-        covered.append(sum(place.overlap(box) for box in taken))
+    for slot in range(_PLACES):
+        covered.append(places(slot).overlap(taken))
         if covered[-1] == 0:
-            return index
+            return slot
     return covered.index(min(covered))
 
 
 def _label_places(
     track: Track, stamp: _Stamp, style: _Style, size: tuple[int, int]
-) -> Iterator[_Box]:
-    """Yield places for a label around the outline and within the picture, the best first."""
+) -> Callable[[int], _Box]:
+    """Return the places for a label around the outline and within the picture, the best first."""
     x, y = track.mean.tolist()
     half_width = 2 * math.sqrt(max(float(track.covariance[0, 0]), 0.0))
     half_height = 2 * math.sqrt(max(float(track.covariance[1, 1]), 0.0))
@@ -416,5 +459,9 @@ def _label_places(
         (x - width / 2, above - height),
         (x - width / 2, below + height),
     )
-    for corner_left, corner_top in corners:
-        yield _Box(round(corner_left), round(corner_top), width, height).inside(*size)
+
+    def place(slot: int) -> _Box:
+        corner_left, corner_top = corners[slot]
+        return _Box(round(corner_left), round(corner_top), width, height).inside(*size)
+
+    return place

