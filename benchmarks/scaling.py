@@ -1,8 +1,9 @@
-"""Measure how the time of `Tracker.update` grows with points and with objects.
+"""Measure how the time of a frame grows: with points, with objects, with the area of the picture.
 
 `python benchmarks/scaling.py` draws discs as point sets and prints the median and the slowest
-twentieth of the updates, and the exponent a of time ~ points^a. Objects that are "apart" never
-touch; those in a "crowd" walk freely, so that many do.
+twentieth of the updates of a `Tracker`, and the exponent a of time ~ points^a. Objects that are
+"apart" never touch; those in a "crowd" walk freely, so that many do. Then it draws pictures of
+growing area with the same objects, and measures foreground and tracking of these. CPU time.
 """
 
 from __future__ import annotations
@@ -13,16 +14,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from drawn import Herd
 from numpy.typing import NDArray
 from table import Table
 
-from tracker import Tracker
-from tracker.types import Array, Scene
+from tracker import Tracker, make_foreground
+from tracker.config import ForegroundOptions, TrackingOptions
+from tracker.pipeline import Timings, track
+from tracker.types import Array, Frame, Scene
 
 FPS = 25.0
 WARMING = 30  # frames before the clock starts: the sizes are learnt by then
 OBJECTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 AREAS = (50, 100, 200, 400, 800, 1600, 3200)
+PICTURES = ((320, 240), (640, 480), (960, 720), (1280, 960), (1920, 1440), (2560, 1920))
+HERD = (8, 400)  # objects in the pictures, px² of each
 PROMISED = ((10, 500, 1.0), (33, 2424, 5.0), (256, 100, 10.0))  # objects, px² of each, ms
 
 
@@ -120,6 +126,40 @@ def sweep(title: str, worlds: list[World], frames: int) -> Table:
     return Table(title, ("objects", "points", "tracks", "ms", "slowest 5 %, ms"), rows)
 
 
+def pictures(frames: int) -> Table:
+    """Measure foreground and tracking of pictures of growing area with the same objects."""
+    objects, area = HERD
+    rows, areas, times = [], [], []
+    for width, height in PICTURES:
+        herd = Herd(width, height, objects, frames, share=area / (width * height))
+        images = list(herd.pictures())
+        options = ForegroundOptions()
+        samples = iter(images[:: max(1, frames // options.samples)])
+        begin = time.process_time()
+        model = make_foreground(options, (width, height), samples, live=False)
+        opened = time.process_time() - begin
+        timings = Timings(clock=time.process_time)
+        stream = (Frame(index, index / FPS, image) for index, image in enumerate(images))
+        found = [
+            len(result.tracks) for _, result in track(stream, model, TrackingOptions(), timings)
+        ]
+        each = [1e3 * timings.seconds[stage] / frames for stage in ("foreground", "track")]
+        areas.append(float(width * height))
+        times.append(each[0])
+        rows.append(
+            (
+                f"{width} x {height}",
+                f"{opened:.2f}",
+                f"{each[0]:.2f}",
+                f"{each[1]:.2f}",
+                f"{np.mean(found):.1f}",
+            )
+        )
+    columns = ("picture", "survey, s", "foreground, ms", "tracking, ms", "tracks")
+    title = f"{objects} objects of {area} px² in pictures: foreground"
+    return Table(f"{title} ~ area^{exponent(areas, times):.2f}", columns, rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--frames", type=int, default=60, help="updates that are timed")
@@ -150,6 +190,7 @@ def main() -> None:
         sweep(title, worlds, arguments.frames).print(markdown=arguments.markdown)
     worlds = [World(16, area) for area in AREAS]
     sweep("16 objects apart", worlds, arguments.frames).print(markdown=arguments.markdown)
+    pictures(max(2 * arguments.frames, WARMING)).print(markdown=arguments.markdown)
 
 
 if __name__ == "__main__":

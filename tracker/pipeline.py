@@ -42,9 +42,12 @@ class Timings:
         Wall-clock time in seconds by stage: "open", "read", "foreground", "track", "write", and
         "refine" where there is a second pass. Reading runs beside the rest, and so does the
         foreground of a file, so "read" is what the rest had to wait for them.
+    clock
+        Returns the time in seconds.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
+    clock: Callable[[], float] = time.perf_counter
 
     def add(self, name: str, seconds: float) -> None:
         """Add to the time of a stage."""
@@ -53,11 +56,11 @@ class Timings:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the time that the block takes to the stage."""
-        begin = time.perf_counter()
+        begin = self.clock()
         try:
             yield
         finally:
-            self.add(name, time.perf_counter() - begin)
+            self.add(name, self.clock() - begin)
 
     def waiting(self, name: str, items: Iterable[Item]) -> Iterator[Item]:
         """Yield the items, and add the time that each takes to come to the stage."""
