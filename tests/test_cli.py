@@ -266,6 +266,20 @@ def test_elsewhere_plain_lines_tell_the_progress(
     assert [int(re.fullmatch(line, said)[1]) for said in lines] == list(range(2, 10))
 
 
+def test_a_second_pass_tells_its_progress(
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    assert main(["run", str(clip), "--refine", "--out", str(tmp_path), "--max-frames", "9"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    for doing in ("", "looking back, ", "writing, "):
+        here = [re.match(rf"{doing}frame (\d) of 9, ", said) for said in lines]
+        assert [int(one[1]) for one in here if one] == list(range(2, 10))
+
+
 def test_a_terminal_gets_a_bar_and_a_last_line(clip: Path, tmp_path: Path) -> None:
     pty = pytest.importorskip("pty", reason="no pseudo-terminals on this system")
     terminal, end = pty.openpty()

@@ -133,3 +133,25 @@ def test_one_frame_is_an_ordinary_case(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "only.png"), np.full((48, 64, 3), 90, np.uint8))
     outcome = run(Job(spec=str(tmp_path / "*.png"), out=tmp_path / "out", config=TABLES_ALONE))
     assert (outcome.frames, outcome.objects, outcome.verdict) == (1, 0, Verdict.COMPLETE)
+
+
+@pytest.mark.parametrize("leg", [1, 2])
+def test_an_interrupt_of_a_second_pass_leaves_whole_tables(
+    clip: Path, tmp_path: Path, leg: int
+) -> None:
+    frames: list[int] = []
+
+    def watch(snapshot: Snapshot, facts: SourceFacts) -> None:
+        frames.append(snapshot.frame)
+        if len(frames) == 30 * leg + 10:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    outcome = run(Job(spec=str(clip), out=tmp_path, max_frames=30, refine=True), watch=watch)
+    assert outcome.interrupted
+    assert frames[:40] == [*range(30), *reversed(range(20, 30))]
+    assert not list(tmp_path.glob("*.partial"))
+    assert (tmp_path / "overlay.mp4").exists() == (leg == 2)
+    figures = "causal" if leg == 1 else "refined"
+    assert f'"figures": "{figures}"' in (tmp_path / "run.json").read_text()
+    rows = (tmp_path / "mot.txt").read_text().split()
+    assert rows[-1].startswith("30,")

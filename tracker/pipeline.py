@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tracker.config import Config, ForegroundOptions, TrackingOptions
 from tracker.errors import SourceError
 from tracker.interrupts import Interrupts
-from tracker.sinks import Health, open_sinks
+from tracker.sinks import Health, open_overlay, open_sinks
 from tracker.sources import Errand, ProcessSource, Source, open_source
 from tracker.sources.base import SourceFacts, Verdict
 from tracker.tape import Tape
@@ -203,7 +203,8 @@ def run(job: Job, *, watch: Watch | None = None) -> Outcome:
     job
         What to track and where to write.
     watch
-        Called after each frame, to show progress.
+        Called after each frame, to show progress; where a job refines, again from the last frame to
+        the first, and from the first to the last while the overlay is written.
 
     Raises
     ------
@@ -304,37 +305,53 @@ class _Run:
         seen = self.job.show or (self.job.config.output.video and not self.job.refine)
         for frame, result in tracked:
             self.frames += 1
-            if self.watch:
-                self.watch(result, source.facts)
-            yield frame if seen else frame.without_image(), result
+            self._told(result, source.facts)
+            yield frame if seen else Frame.unseen(frame.index, frame.time), result
 
     def refine(self) -> None:
-        """Look back over all frames, and write the results anew in a second reading."""
-        job, facts = self.job, self.facts
-        assert facts is not None, "the source was read to its end"
+        """Look back over all frames and write the results anew, the overlay in a second reading.
+
+        An interrupt leaves the tables of the first pass, or else all those of the second.
+        """
+        job, assumed = self.job, self.facts
+        assert assumed is not None, "the source was read to its end"
+        facts = replace(assumed, claimed_frames=self.frames)
         from tracker.tracking import combine, look_back
 
         with self.timings.stage("refine"):
             frames = ((self.history[i], self.tape[i]) for i in reversed(range(len(self.tape))))
             backward = look_back(frames, job.config.tracking, self.scene)
-            hindsight = list(self.interrupts.between(backward))[::-1]
-            refined = combine(self.history, hindsight, objects=job.config.tracking.objects)
+            hindsight = [self._told(one, facts) for one in self.interrupts.between(backward)]
+            objects = job.config.tracking.objects
+            refined = combine(self.history, hindsight[::-1], objects=objects)
         self.ids = {item.id for result in refined for item in result.tracks}
         self.health = Health()
+        sinks = open_sinks(
+            job.out,
+            job.config,
+            lambda: assumed,
+            seconds=self.timings.seconds,
+            health=self.health,
+            figures="refined",
+            overlay=False,
+        )
+        with sinks, self.timings.stage("write"):
+            for result in refined:
+                sinks.write(Frame.unseen(result.frame, result.time), result)
+        if not job.config.output.video:
+            return
         with ExitStack() as stack:
             with self.interrupts.allowed(), self.timings.stage("open"):
                 source = stack.enter_context(open_source(job.spec, job.config.source))
-            sinks = stack.enter_context(
-                open_sinks(
-                    job.out,
-                    job.config,
-                    lambda: facts,
-                    seconds=self.timings.seconds,
-                    health=self.health,
-                    figures="refined",
-                )
-            )
+            overlay = stack.enter_context(open_overlay(job.out, job.config, assumed))
             again = self.timings.waiting("read", self.interrupts.between(source))
             for place, (result, frame) in enumerate(zip(refined, again, strict=False)):
                 with self.timings.stage("write"):
-                    sinks.write(frame, replace(result, foreground=self.tape[place]))
+                    overlay.write(frame, replace(result, foreground=self.tape[place]))
+                self._told(result, facts)
+
+    def _told(self, result: Snapshot, facts: SourceFacts) -> Snapshot:
+        """Say how far the run is."""
+        if self.watch:
+            self.watch(result, facts)
+        return result

@@ -36,9 +36,10 @@ class Frame:
     time: float
     image: Image
 
-    def without_image(self) -> Frame:
-        """Return the frame with an empty picture, which needs no memory."""
-        return Frame(self.index, self.time, np.zeros((0, 0, 3), np.uint8))
+    @classmethod
+    def unseen(cls, index: int, time: float) -> Frame:
+        """Return a frame with an empty picture, for those who do not look at it."""
+        return cls(index, time, np.zeros((0, 0, 3), np.uint8))
 
 
 @dataclass(frozen=True, slots=True)

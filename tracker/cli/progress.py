@@ -45,15 +45,30 @@ def telling() -> Iterator[Callable[[str], None]]:
 
 
 class _Pace:
-    """Counts frames, and how many of them come in a second once the first has come."""
+    """Counts frames, and how many of them come in a second once the first has come.
+
+    Where a run is refined, its frames come forwards, backwards and forwards again: three legs.
+    """
 
     def __init__(self, max_frames: int | None) -> None:
         self.frames = 0
+        self._leg = 0
+        self._newest = -1
         self._max_frames = max_frames
         self._begin = 0.0
 
-    def count(self) -> None:
+    @property
+    def doing(self) -> str:
+        """What is done with the frames, where it is not tracking."""
+        return ("", "looking back, ", "writing, ")[min(self._leg, 2)]
+
+    def count(self, frame: int) -> None:
         """Count one frame."""
+        turned = frame >= self._newest if self._leg == 1 else frame <= self._newest
+        self._newest = frame
+        if turned:
+            self._leg += 1
+            self.frames = 0
         if self.frames == 0:
             self._begin = time.monotonic()
         self.frames += 1
@@ -78,21 +93,22 @@ def _bar(max_frames: int | None) -> Iterator[Watch]:
     pace = _Pace(max_frames)
     progress = Progress(
         BarColumn(),
-        TextColumn("frame {task.completed}, {task.fields[objects]} objects"),
+        TextColumn("{task.fields[doing]}frame {task.completed}, {task.fields[objects]} objects"),
         TextColumn("{task.fields[rate]:.0f} frames/s,"),
         TimeRemainingColumn(),
         TextColumn("left"),
         console=Console(stderr=True),
         transient=True,
     )
-    task = progress.add_task("", total=None, objects=0, rate=0.0)
+    task = progress.add_task("", total=None, doing="", objects=0, rate=0.0)
 
     def watch(snapshot: Snapshot, facts: SourceFacts) -> None:
-        pace.count()
+        pace.count(snapshot.frame)
         progress.update(
             task,
             completed=pace.frames,
             total=pace.total(facts),
+            doing=pace.doing,
             objects=len(snapshot.tracks),
             rate=pace.rate,
         )
@@ -108,14 +124,14 @@ def _lines(max_frames: int | None) -> Iterator[Watch]:
 
     def watch(snapshot: Snapshot, facts: SourceFacts) -> None:
         nonlocal last
-        pace.count()
+        pace.count(snapshot.frame)
         now = time.monotonic()
         if now - last < _SECONDS_BETWEEN_LINES or pace.rate == 0:
             return
         last = now
         total = pace.total(facts)
         place = f"frame {pace.frames}" if total is None else f"frame {pace.frames} of {total}"
-        line = f"{place}, {len(snapshot.tracks)} objects, {pace.rate:.1f} frames/s"
+        line = f"{pace.doing}{place}, {len(snapshot.tracks)} objects, {pace.rate:.1f} frames/s"
         if total is not None:
             line += f", {max(total - pace.frames, 0) / pace.rate:.0f} s left"
         print(line, file=sys.stderr, flush=True)

@@ -31,6 +31,7 @@ __all__ = [
     "Sinks",
     "TracksTable",
     "Viewer",
+    "open_overlay",
     "open_sinks",
 ]
 
@@ -78,6 +79,7 @@ def open_sinks(
     health: Health | None = None,
     show: bool = False,
     figures: str = "causal",
+    overlay: bool = True,
 ) -> Sinks:
     """Return the sinks of a run; results of an earlier run are replaced when the new are whole.
 
@@ -97,6 +99,8 @@ def open_sinks(
         Open a live window as well.
     figures
         What they rest on: "causal", "delayed" or "refined".
+    overlay
+        Write the overlay video, where the settings want one; False: `open_overlay` does so later.
 
     Raises
     ------
@@ -105,16 +109,15 @@ def open_sinks(
     """
     folder = Path(folder)
     make_folder(folder)
-    results: list[Table | OverlayVideo] = [
+    results: list[Table] = [
         TracksTable(folder / "tracks.csv"),
         ContactsTable(folder / "contacts.csv"),
         FramesTable(folder / "frames.csv"),
         MotTable(folder / "mot.txt"),
     ]
-    if config.output.video:
-        video = folder / "overlay.mp4"
-        results.append(OverlayVideo(video, Overlay(config.overlay), facts().fps))
-    names = tuple(result.path.name for result in results)
+    videos = [open_overlay(folder, config, facts())] if config.output.video else []
+    written: list[Table | OverlayVideo] = [*results, *videos]
+    names = tuple(result.path.name for result in written)
     stages = {} if seconds is None else seconds  # an empty mapping may still grow
     record = RunRecord(
         folder / "run.json",
@@ -127,4 +130,9 @@ def open_sinks(
     )
     window: list[Sink] = [Viewer(config.overlay)] if show else []
     # The record comes first, to be finished last: it then knows how the others ended.
-    return Sinks([record, *results, *window])
+    return Sinks([record, *results, *(videos if overlay else []), *window])
+
+
+def open_overlay(folder: Path | str, config: Config, facts: SourceFacts) -> OverlayVideo:
+    """Return the overlay video of a run alone; see `open_sinks`."""
+    return OverlayVideo(Path(folder) / "overlay.mp4", Overlay(config.overlay), facts.fps)
