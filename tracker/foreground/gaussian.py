@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tracker.foreground.channels import at, largest_channel, planes
 from tracker.foreground.grid import Mask
 from tracker.foreground.light import gain, local_gain
+from tracker.foreground.patches import Patches
 from tracker.types import Image
 
 NOISE_FLOOR = 1.5
@@ -220,17 +221,18 @@ class GaussianBackground:
         Something left that was in the background, or a lamp lights the place.
         """
         ghosts = np.zeros(self.still.shape, bool)
-        still = (self.still >= STILL_SECONDS).astype(np.uint8)
-        if cv2.countNonZero(still) < SMALLEST_GHOST:
+        still = np.asarray(self.still >= STILL_SECONDS)
+        cells = np.flatnonzero(still)
+        if len(cells) < SMALLEST_GHOST:
             return ghosts
-        count, labels, boxes, _ = cv2.connectedComponentsWithStats(still, connectivity=8)
+        patches = Patches.of(still.view(np.uint8), cells)
         kernel = np.ones((3, 3), np.uint8)
-        for label in range(1, count):
-            left, top, wide, high, cells = (int(number) for number in boxes[label])
-            if cells < SMALLEST_GHOST:
-                continue
-            window = np.s_[max(top - 2, 0) : top + high + 2, max(left - 2, 0) : left + wide + 2]
-            inside = (labels[window] == label).astype(np.uint8)
+        for label in np.flatnonzero(patches.sizes >= SMALLEST_GHOST):
+            y, x = np.divmod(cells[patches.labels == label], still.shape[1])
+            top, left = max(int(y.min()) - 2, 0), max(int(x.min()) - 2, 0)
+            window = np.s_[top : int(y.max()) + 3, left : int(x.max()) + 3]
+            inside = np.zeros(still[window].shape, np.uint8)
+            inside[y - top, x - left] = 1
             rim = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, kernel) > 0
             old = edge_strength(self.reference[window])[rim].mean()
             new = edge_strength(image[window])[rim].mean()
