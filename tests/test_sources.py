@@ -129,6 +129,16 @@ def test_samples_are_spread_and_do_not_disturb_the_reading(source: Source) -> No
     assert next(frames).index == 1
 
 
+def test_samples_of_many_frames_may_be_neighbours_of_the_wanted_ones(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "many.mp4", count=5 * COUNT, gop=50)
+    with open_source(str(path)) as source:
+        numbers = [number_of(image) for image in source.sample(COUNT)]
+    wanted = [(5 * place + 2) % COUNT for place in range(COUNT)]
+    assert len(numbers) == COUNT
+    assert all((have - want) % COUNT <= 3 for have, want in zip(numbers, wanted, strict=True))
+    assert numbers != wanted  # frames that no other one refers to are passed over
+
+
 def test_a_source_left_early_says_stopped(source: Source) -> None:
     for frame in source:
         if frame.index == 3:

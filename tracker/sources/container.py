@@ -138,6 +138,19 @@ class Container:
         held = self._passed + len(self._window)
         return max(0, held - (self._offset or 0) - count)
 
+    def times(self) -> list[float]:
+        """Return when each frame is shown, in order, s; nothing where that is not known.
+
+        Reads to the end of the file.
+        """
+        self._window.extend(self._packets)
+        return sorted(self._window) if self._timed else []
+
+    @property
+    def reordered(self) -> bool:
+        """Whether frames may be stored after later ones; most of those no other frame refers to."""
+        return bool(self._stream.codec_context.has_b_frames)
+
     def keyframe(self, time: float) -> float:
         """Return the time in seconds of the newest key frame at or before `time`."""
         base, start = self._stream.time_base, self._stream.start_time or 0

@@ -127,7 +127,7 @@ class Decoder:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=os.environ | {"OPENCV_FFMPEG_CAPTURE_OPTIONS": options},
+            env=os.environ | {wire.CAPTURE_OPTIONS: options},
             **group,
         )
         # Runs once: at `close`, when the last reference goes, or at the program's end.

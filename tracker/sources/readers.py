@@ -6,7 +6,9 @@ is given where the shapes agree.
 
 from __future__ import annotations
 
+import os
 import time
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -15,7 +17,7 @@ import cv2
 import numpy as np
 
 from tracker.sources.container import Container, NotAVideo, TimedFrame
-from tracker.sources.wire import DEFAULT_RATE, spread
+from tracker.sources.wire import CAPTURE_OPTIONS, DEFAULT_RATE, spread
 from tracker.types import Image
 
 PATIENCE = 50  # failed reads in a row that end a file, at least; see FileReader.read
@@ -26,6 +28,7 @@ TIMEOUT = 10_000  # milliseconds to wait for a stream
 SEQUENTIAL = 20  # frames for each sample up to which a whole file is decoded rather than searched
 COUNTABLE = 20_000  # frames up to which a header's claim is checked before sampling
 SEEK_LEAD = 17  # OpenCV seeks 16 frames ahead of its target; from a key frame on, this costs least
+SKIMMED = 4  # frames for each sample from which on it may be any near the wanted one
 FORWARD = 4000  # frames that sampling decodes at most where key frames are rare
 
 
@@ -155,9 +158,16 @@ def usable_rate(*rates: float) -> float:
     return next((rate for rate in rates if 0 < rate <= 1000), DEFAULT_RATE)
 
 
-def open_capture(path: str) -> cv2.VideoCapture:
-    """Open a video file, its rotation honoured."""
+def open_capture(path: str, *, skim: bool = False) -> cv2.VideoCapture:
+    """Open a video file, its rotation honoured.
+
+    To `skim` it is to pass over the frames that no other one refers to.
+    """
+    options = os.environ.get(CAPTURE_OPTIONS, "")
+    if skim:
+        os.environ[CAPTURE_OPTIONS] = f"{options}|avdiscard;nonref".lstrip("|")
     capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+    os.environ[CAPTURE_OPTIONS] = options
     if not capture.isOpened():
         raise NotAVideo(
             "no decoder knows its format; try to convert it with: "
@@ -278,13 +288,18 @@ class FileSampler:
         self._capture = capture
         self.fps = usable_rate(self._capture.get(cv2.CAP_PROP_FPS))
         self.claimed: int | None = None
-        self._position = 0  # frames grabbed so far
+        self._position = 0  # index of the frame that comes next
+        self._times: list[float] = []  # of all frames, where it is skimmed
         with Container(path) as container:
             frames = int(max(self._capture.get(cv2.CAP_PROP_FRAME_COUNT), 0))
             if frames <= COUNTABLE:
                 frames = container.remaining(0)
             if frames <= SEQUENTIAL * count or isinstance(capture, PlainCapture):
                 self._plan = [(place, False) for place in spread(frames, count)]
+                sparse = frames >= SKIMMED * count and not isinstance(capture, PlainCapture)
+                if sparse and container.reordered and (times := container.times()):
+                    self._times = times
+                    self._capture = open_capture(path, skim=True)
             else:
                 self._plan = self._search(container, frames, count)
 
@@ -315,10 +330,13 @@ class FileSampler:
             if seek:
                 self._capture.set(cv2.CAP_PROP_POS_FRAMES, place)
                 self._position = place
-            while self._position < place and self._capture.grab():
+            wanted = self._position <= place  # it may have been passed
+            while self._position <= place and self._capture.grab():
                 self._position += 1
-            if self._position == place and self._capture.grab():
-                self._position += 1
+                if self._times:
+                    stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                    self._position = bisect_left(self._times, stamp - 0.5 / self.fps) + 1
+            if wanted and self._position > place:
                 image = retrieve(self._capture, into)
                 if image is not None:
                     return Reading(place, place / self.fps, "fps", image)

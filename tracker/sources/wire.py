@@ -26,6 +26,9 @@ LENGTH = struct.Struct("<I")
 TIME_BASES = {b"c": "container", b"f": "fps", b"k": "clock"}
 BASE_CODES = {name: code for code, name in TIME_BASES.items()}
 
+CAPTURE_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+"""Variable of the environment that OpenCV reads when it opens a file or a stream."""
+
 DEFAULT_RATE = 25.0
 """Frames per second of a source that states no usable rate."""
 
