@@ -1,9 +1,9 @@
-"""Measure how the time of a frame grows: with points, with objects, with the area of the picture.
+"""Measure how the time of a frame grows with the picture, with the foreground, and with objects.
 
-`python benchmarks/scaling.py` draws discs as point sets and prints the median and the slowest
-twentieth of the updates of a `Tracker`, and the exponent a of time ~ points^a. Objects that are
-"apart" never touch; those in a "crowd" walk freely, so that many do. Then it draws pictures of
-growing area with the same objects, and measures foreground and tracking of these. CPU time.
+`python benchmarks/scaling.py` hands discs as point sets to `Tracker.update` and prints the median
+and the slowest twentieth of the updates, and the exponent a of time ~ points^a. Objects that are
+"apart" never touch; those in a "crowd" walk freely, so that many do. Then it takes drawn pictures
+through foreground and tracking: larger ones, ones with larger objects, ones with more objects.
 """
 
 from __future__ import annotations
@@ -12,23 +12,25 @@ import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
-from drawn import Herd
+from drawn import FPS, Herd
 from numpy.typing import NDArray
 from table import Table
 
-from tracker import Tracker, make_foreground
-from tracker.config import ForegroundOptions, TrackingOptions
-from tracker.pipeline import Timings, track
+from tracker import Tracker
+from tracker.config import Config
+from tracker.foreground import make_foreground
+from tracker.pipeline import Timings
+from tracker.tracking import snapshot, start, step
 from tracker.types import Array, Frame, Scene
 
-FPS = 25.0
 WARMING = 30  # frames before the clock starts: the sizes are learnt by then
 OBJECTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 AREAS = (50, 100, 200, 400, 800, 1600, 3200)
 PICTURES = ((320, 240), (640, 480), (960, 720), (1280, 960), (1920, 1440), (2560, 1920))
-HERD = (8, 400)  # objects in the pictures, px² of each
+SHARES = (0.0005, 0.001, 0.002, 0.004, 0.008)  # of the picture, each of 20 objects
 PROMISED = ((10, 500, 1.0), (33, 2424, 5.0), (256, 100, 10.0))  # objects, px² of each, ms
 
 
@@ -126,38 +128,60 @@ def sweep(title: str, worlds: list[World], frames: int) -> Table:
     return Table(title, ("objects", "points", "tracks", "ms", "slowest 5 %, ms"), rows)
 
 
-def pictures(frames: int) -> Table:
-    """Measure foreground and tracking of pictures of growing area with the same objects."""
-    objects, area = HERD
-    rows, areas, times = [], [], []
-    for width, height in PICTURES:
-        herd = Herd(width, height, objects, frames, share=area / (width * height))
-        images = list(herd.pictures())
-        options = ForegroundOptions()
-        samples = iter(images[:: max(1, frames // options.samples)])
+def pipeline(herd: Herd) -> tuple[float, float, float, float, float]:
+    """Return CPU time of a drawn scene, and what was found, drawing left out.
+
+    Returns
+    -------
+    survey, foreground, tracking, points, tracks
+        Seconds, then medians of a frame: ms, ms, and numbers of points and tracks.
+    """
+    options = Config()
+    timings = Timings(clock=time.process_time)
+    with timings.stage("open"):
+        samples = timings.waiting("draw", islice(herd.pictures(), options.foreground.samples))
+        size = (herd.width, herd.height)
+        model = make_foreground(options.foreground, size, samples, live=False)
+    state = start(options.tracking, model.scene)
+    costs = []
+    for index, picture in enumerate(herd.pictures()):
+        frame = Frame(index, index / FPS, picture)
         begin = time.process_time()
-        model = make_foreground(options, (width, height), samples, live=False)
-        opened = time.process_time() - begin
-        timings = Timings(clock=time.process_time)
-        stream = (Frame(index, index / FPS, image) for index, image in enumerate(images))
-        found = [
-            len(result.tracks) for _, result in track(stream, model, TrackingOptions(), timings)
-        ]
-        each = [1e3 * timings.seconds[stage] / frames for stage in ("foreground", "track")]
-        areas.append(float(width * height))
-        times.append(each[0])
-        rows.append(
-            (
-                f"{width} x {height}",
-                f"{opened:.2f}",
-                f"{each[0]:.2f}",
-                f"{each[1]:.2f}",
-                f"{np.mean(found):.1f}",
-            )
-        )
-    columns = ("picture", "survey, s", "foreground, ms", "tracking, ms", "tracks")
-    title = f"{objects} objects of {area} px² in pictures: foreground"
-    return Table(f"{title} ~ area^{exponent(areas, times):.2f}", columns, rows)
+        points = model.points(frame, protect=state.footprint)
+        between = time.process_time()
+        state, info = step(state, points, frame.time, options.tracking)
+        tracks = snapshot(frame.index, frame.time, state, info).tracks
+        end = time.process_time()
+        row = (between - begin, end - between, len(points.coordinates), len(tracks))
+        costs.append(row)
+    foreground, tracking, count, found = np.median(costs[WARMING:], axis=0).tolist()
+    survey = timings.seconds["open"] - timings.seconds["draw"]
+    return survey, 1e3 * foreground, 1e3 * tracking, count, found
+
+
+def drawn(title: str, unit: str, herds: dict[float, Herd]) -> Table:
+    """Measure drawn scenes by the amount that grows from one to the next."""
+    costs = [pipeline(herd) for herd in herds.values()]
+    totals = [foreground + tracking for _, foreground, tracking, _, _ in costs]
+    whole, late = exponent(list(herds), totals), exponent(list(herds)[-3:], totals[-3:])
+    title += f": time ~ {unit}^{whole:.2f}, over the last three ^{late:.2f}"
+    rows = [
+        (f"{amount:g}", f"{survey:.2f}", f"{ours:.2f}", f"{follow:.2f}", f"{points:.0f}", f"{n:.0f}")
+        for amount, (survey, ours, follow, points, n) in zip(herds, costs, strict=True)
+    ]
+    columns = (unit, "survey, s", "foreground, ms", "tracking, ms", "points", "tracks")
+    return Table(title, columns, rows)
+
+
+def drawn_sweeps(frames: int, most: int) -> Iterator[Table]:
+    """Measure drawn scenes of growing pictures, foregrounds and numbers of objects."""
+    frames += WARMING
+    pictures = {w * h / 1e6: Herd(w, h, 8, frames, share=400 / (w * h)) for w, h in PICTURES}
+    yield drawn("8 objects of 400 px² in larger pictures", "megapixels", pictures)
+    larger = {2000 * share: Herd(768, 576, 20, frames, share) for share in SHARES}
+    yield drawn("20 larger objects in 768 x 576 px", "percent covered", larger)
+    more = {n: Herd(1920, 1080, n, frames, 0.0001) for n in OBJECTS if n <= most}
+    yield drawn("More objects of 207 px² in 1920 x 1080 px", "objects", more)
 
 
 def main() -> None:
@@ -190,7 +214,8 @@ def main() -> None:
         sweep(title, worlds, arguments.frames).print(markdown=arguments.markdown)
     worlds = [World(16, area) for area in AREAS]
     sweep("16 objects apart", worlds, arguments.frames).print(markdown=arguments.markdown)
-    pictures(max(2 * arguments.frames, WARMING)).print(markdown=arguments.markdown)
+    for table in drawn_sweeps(arguments.frames, arguments.most):
+        table.print(markdown=arguments.markdown)
 
 
 if __name__ == "__main__":
