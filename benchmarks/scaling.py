@@ -166,8 +166,12 @@ def drawn(title: str, unit: str, herds: dict[float, Herd]) -> Table:
     whole, late = exponent(list(herds), totals), exponent(list(herds)[-3:], totals[-3:])
     title += f": time ~ {unit}^{whole:.2f}, over the last three ^{late:.2f}"
     rows = [
-        (f"{amount:g}", f"{survey:.2f}", f"{ours:.2f}", f"{follow:.2f}", f"{points:.0f}", f"{n:.0f}")
-        for amount, (survey, ours, follow, points, n) in zip(herds, costs, strict=True)
+        (
+            f"{amount:g}",
+            *(f"{part:.2f}" for part in cost[:3]),
+            *(f"{part:.0f}" for part in cost[3:]),
+        )
+        for amount, cost in zip(herds, costs, strict=True)
     ]
     columns = (unit, "survey, s", "foreground, ms", "tracking, ms", "points", "tracks")
     return Table(title, columns, rows)
