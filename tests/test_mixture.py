@@ -414,12 +414,12 @@ def test_rows_of_neighbours_are_added_up_even_where_they_are_empty() -> None:
 
 @pytest.mark.parametrize("share", [0.3, 0.6])
 def test_an_object_that_goes_a_share_of_its_way_arrives_in_two_steps(share: float) -> None:
-    goal, place = np.array([[3.0, -1.0]]), np.zeros((1, 2))
-    stride, step = np.ones(1), np.zeros((1, 2))
+    goal, place = np.array([[0.3, -0.1]]), np.zeros((1, 2))
+    stride, way = np.ones(1), np.zeros((1, 2))
     for _ in range(2):
-        before, step = step, share * (goal - place)
-        stride = longer(stride, step, before)
-        place = place + stride[:, None] * step
+        before, way = way, share * (goal - place)
+        stride = longer(stride, way, before)
+        place = place + stride[:, None] * way
     np.testing.assert_allclose(place, goal)
 
 

@@ -15,7 +15,8 @@ from tracker.mixture.gaussian import Coverage
 from tracker.mixture.nouns import Mixture, Stats
 from tracker.types import Array
 
-_FARTHEST = 4.0  # times as far as a round of EM goes
+_FARTHEST = 4.0  # times as far as a round of EM goes,
+_NEAR = 0.5  # standard deviations: but no farther than this, unless the round itself does
 _LEAST = 1e-12  # probability that a point is not covered, at least: its logarithm is finite
 
 
@@ -56,14 +57,10 @@ class Silhouettes:
     missing: NDArray[np.bool_] | None
     likelihood: Coverage
 
-    def _shift(self, means: Array) -> Array:
-        """Return L⁻¹ of the way that each object has moved, shape (2, K)."""
-        shift: Array = (self.inverse @ (means - self.mixture.means)[:, :, None])[:, :, 0].T
-        return shift
-
-    def moved(self, means: Array) -> float:
-        """Return the longest way that an object has moved, in its standard deviations."""
-        return float(np.sqrt((self._shift(means) ** 2).sum(axis=0).max(initial=0.0)))
+    def way(self, means: Array, since: Array) -> Array:
+        """Return how far each object went, in its standard deviations, L⁻¹(μ − μ'), (K, 2)."""
+        way: Array = (self.inverse @ (means - since)[:, :, None])[:, :, 0]
+        return way
 
     def distances(self, means: Array) -> Array:
         """Return squared Mahalanobis distances for objects at other means, shape (P,).
@@ -73,7 +70,8 @@ class Silhouettes:
         means
             Shape (K, 2).
         """
-        apart = self.white - self._shift(means).take(self.component, axis=1)
+        shift = self.way(means, self.mixture.means)
+        apart = self.white - shift.T.take(self.component, axis=1)
         apart *= apart
         distances: Array = apart[0] + apart[1]
         return distances
@@ -154,8 +152,13 @@ def silhouettes(
     component, point = pairs
     lower = np.linalg.cholesky(mixture.covariances).astype(np.float64, copy=False)
     inverse = np.linalg.inv(lower).astype(np.float64, copy=False)
-    x, y = (points.take(point, axis=0) - mixture.means.take(component, axis=0)).T
-    xx, yx, yy = (inverse[:, i, j].take(component) for i, j in ((0, 0), (1, 0), (1, 1)))
+    x, y = np.ascontiguousarray(points.T).take(point, axis=1) - mixture.means.T.take(
+        component, axis=1
+    )
+    xx, _, yx, yy = inverse.reshape(-1, 4).T.take(component, axis=1)
+    yx *= x
+    yx += yy * y
+    xx *= x
     return Silhouettes(
         mixture,
         lower,
@@ -163,28 +166,30 @@ def silhouettes(
         component,
         point,
         np.searchsorted(component, np.arange(len(mixture) + 1)),
-        np.stack([xx * x, yx * x + yy * y]),
+        np.array([xx, yx]),
         np.ones(len(points)) if weights is None else weights,
         missing,
         likelihood,
     )
 
 
-def longer(stride: Array, step: Array, before: Array) -> Array:
+def longer(stride: Array, way: Array, before: Array) -> Array:
     """Return how many times as far as a round of EM each object may go, shape (K,).
 
     What a round moves an object is a share of what it has to go in all. How a step compares with
-    the one before tells that share (Barzilai & Borwein 1988).
+    the one before tells that share (Barzilai & Borwein 1988), as long as the steps are short.
 
     Parameters
     ----------
     stride
         Shape (K,), how many times as far each went after the step before.
-    step, before
-        Shape (K, 2), how far the last two rounds moved each mean.
+    way, before
+        Shape (K, 2), how far the last two rounds moved each mean, in its standard deviations.
     """
-    again = (step * before).sum(axis=1) / np.maximum((before * before).sum(axis=1), 1e-12)
-    longest: Array = np.minimum(stride / np.maximum(1.0 - again, 1e-3), _FARTHEST)
+    again = (way * before).sum(axis=1) / np.maximum((before * before).sum(axis=1), 1e-12)
+    length = np.sqrt((way * way).sum(axis=1))
+    most = np.minimum(_FARTHEST, _NEAR / np.maximum(length, 1e-12))
+    longest: Array = np.minimum(stride / np.maximum(1.0 - again, 1e-3), most)
     return np.maximum(longest, 1.0)
 
 

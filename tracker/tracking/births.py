@@ -32,7 +32,7 @@ _CELLS = 150.0  # that an object is made of where objects are counted, about
 _MOST_CELLS = 5000.0  # of the box in which objects are counted, about
 _PRICE = 4.0  # nats that one more object must gain
 _ROUNDS = 12
-_STILL = 0.02  # of the spacing: a fit that moves less than this has settled
+_STILL = 0.006  # standard deviations: a fit that moves less than this has settled
 _SMALLEST = 12.0  # px², the least that can be an object
 _SHARE = 0.25  # of the largest object known, likewise
 
@@ -180,14 +180,14 @@ def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) 
         pairs = np.divmod(np.arange(count * len(points)), len(points))
         near = silhouettes(points, mixture, pairs, likelihood=likelihood)
         stats = near.e_step(means)
-        stride, step = np.ones(count), np.zeros((count, 2))
+        stride, way = np.ones(count), np.zeros((count, 2))
         for _ in range(_ROUNDS):
             # Of fixed shapes, and with nothing known before, their mean is the M-step.
-            before, step = step, stats.mean - means
-            if stats.mass.min() < 1 or np.abs(step).max() < _STILL * spacing:
+            before, way = way, near.way(stats.mean, means)
+            if stats.mass.min() < 1 or np.abs(way).max() < _STILL:
                 break
-            stride = longer(stride, step, before)
-            means = means + stride[:, None] * step
+            stride = longer(stride, way, before)
+            means = means + stride[:, None] * (stats.mean - means)
             stats = near.e_step(means)
         mixture = replace(mixture, means=means)
         cover = likelihood.cover(squared_distances(lattice, mixture))

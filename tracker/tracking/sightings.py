@@ -33,7 +33,7 @@ from tracker.types import COLOR_BINS, Array
 
 _EXCESS = 1.6  # foreground beyond this multiple of an object's area wants another explanation
 _EXPLAINED = 1.35  # reach, in radii, within which an object explains a point
-_SETTLED = 0.02  # of the spacing: a fit that moves less in a round is done
+_SETTLED = 0.002  # standard deviations: a fit that moves less in a round is done
 _PLENTY = 400.0  # points by which an object is fitted as well as by more
 _SLACK = 0.3  # radii by which an object may move before its surroundings are looked up again
 _VEILED = 0.05  # share of an object behind fixed things from which they are taken into account
@@ -211,6 +211,7 @@ def _fit(
         options.effective_points,
     )
 
+    chances = (state.objects.colors[rows] + 0.01) ** _COLOR_POWER
     every = _every(groups, rows, state.objects.areas / blobs.spacing**2)
 
     def reached(means: Array, reach: float, every: Indices | None) -> tuple[Indices, Indices]:
@@ -224,7 +225,7 @@ def _fit(
         likelihood = Coverage(options.softness)
         reach = likelihood.reach + 2 * _SLACK
         component, point = reached(mixture.means, reach, every)
-        affinity = _affinity(state.objects, rows[component], point, blobs)
+        affinity = _affinity(chances, component, point, blobs)
         points, number = _numbered(point, len(blobs.labels))
         coordinates, weights = blobs.coordinates[points], blobs.weights[points]
         if every is not None:
@@ -258,17 +259,18 @@ def _fit(
 
     near = surroundings(mixture)
     stats = near.e_step(mixture.means)
-    rounds, stride, step = 0, np.ones(len(rows)), np.zeros((len(rows), 2))
+    rounds, stride, way = 0, np.ones(len(rows)), np.zeros((len(rows), 2))
     while rounds < options.rounds:
         rounds += 1
         means = mixture.means
         mixture = m_step(stats, prior)
-        before, step = step, mixture.means - means
-        if np.abs(step).max() < _SETTLED * blobs.spacing:
+        before, way = way, near.way(mixture.means, means)
+        if np.abs(way).max() < _SETTLED:
             break
-        stride = longer(stride, step, before)
-        mixture = replace(mixture, means=means + stride[:, None] * step)
-        if near.moved(mixture.means) > 2 * _SLACK:
+        stride = longer(stride, way, before)
+        means = means + stride[:, None] * (mixture.means - means)
+        mixture = replace(mixture, means=means)
+        if np.hypot(*near.way(means, near.mixture.means).T).max() > 2 * _SLACK:
             near = surroundings(mixture)
         stats = near.e_step(mixture.means)
     return _Fit(
@@ -315,15 +317,25 @@ def _numbered(chosen: Indices, count: int) -> tuple[Indices, Indices]:
     return np.flatnonzero(used), (np.cumsum(used) - 1)[chosen]
 
 
-def _affinity(objects: Objects, component: Indices, point: Indices, blobs: Blobs) -> Array | None:
-    """Return how well each object's colours fit a point, relative to the best of those near it."""
+def _affinity(chances: Array, component: Indices, point: Indices, blobs: Blobs) -> Array | None:
+    """Return how well each object's colours fit a point, relative to the best of those near it.
+
+    Parameters
+    ----------
+    chances
+        Shape (K, COLOR_BINS), how well each colour fits each component.
+    component, point
+        Shapes (P,), the pairs.
+    blobs
+        The frame.
+    """
     if blobs.colors is None:
         return None
-    chance = objects.colors[component, blobs.colors[point]] + 0.01
+    chance = chances.take(component * COLOR_BINS + blobs.colors.take(point))
     best = np.zeros(len(blobs.labels))
     np.maximum.at(best, point, chance)
-    affinity: Array = (chance / best[point]) ** _COLOR_POWER
-    return affinity
+    chance /= best.take(point)
+    return chance
 
 
 def _open_share(near: Silhouettes, means: Array, group: Indices) -> Array:
