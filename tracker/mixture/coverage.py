@@ -16,7 +16,7 @@ from tracker.mixture.nouns import Mixture, Stats
 from tracker.types import Array
 
 _FARTHEST = 4.0  # times as far as a round of EM goes,
-_NEAR = 0.5  # standard deviations: but no farther than this, unless the round itself does
+_NEAR = 1.0  # standard deviation: but no farther than this, unless the round itself does
 _LEAST = 1e-12  # probability that a point is not covered, at least: its logarithm is finite
 
 
