@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,13 +98,12 @@ def make_foreground(
         return _unsurveyed(name, options, coarse)
     used = one_light(kept)
     few = used[:: max(1, len(used) // FIRST_LOOK)]
-    area = typical_area(
-        _survey(np.stack([coarse.coarsen(i) for i in few]), coarse, options).patches
-    )
+    area = typical_area(_survey(_coarsened(few, coarse), coarse, options).patches)
     grid = coarse
     if not options.scale and area is not None:
         grid = Grid.scaled(size, 1 / _divisor(area, size))
-    images = np.stack([grid.coarsen(image) for image in used])
+    images = _coarsened(used, grid)
+    del kept, used, few  # they take more memory than all that follows
     survey = _survey(images, grid, options)
     occluders = None
     if area is not None:
@@ -123,6 +122,15 @@ def make_foreground(
         flood_share=options.flood_share,
         scene=scene,
     )
+
+
+def _coarsened(images: Sequence[Image], grid: Grid) -> NDArray[np.uint8]:
+    """Return `images` on the raster, shape (count, height, width, 3)."""
+    width, height = grid.cells
+    raster = np.empty((len(images), height, width, 3), np.uint8)
+    for place, image in zip(raster, images, strict=True):
+        place[:] = grid.coarsen(image)
+    return raster
 
 
 def _divisor(area: float, size: tuple[int, int]) -> int:
