@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -22,6 +23,7 @@ import pytest
 from tracker.config import SourceOptions
 from tracker.errors import SourceError
 from tracker.sources import ArraySource, Source, Verdict, open_source
+from tracker.sources.readers import Capture, FileSampler, open_capture
 from tracker.sources.specs import resolve
 from tracker.types import Image
 
@@ -137,6 +139,52 @@ def test_samples_of_many_frames_may_be_neighbours_of_the_wanted_ones(tmp_path: P
     assert len(numbers) == COUNT
     assert all((have - want) % COUNT <= 3 for have, want in zip(numbers, wanted, strict=True))
     assert numbers != wanted  # frames that no other one refers to are passed over
+
+
+class CountingCapture:
+    """Counts the frames that are asked for."""
+
+    def __init__(self, capture: Capture) -> None:
+        self.capture = capture
+        self.grabbed = 0
+
+    def get(self, propId: int) -> float:
+        return self.capture.get(propId)
+
+    def set(self, propId: int, value: float) -> bool:
+        return self.capture.set(propId, value)
+
+    def grab(self) -> bool:
+        self.grabbed += 1
+        return self.capture.grab()
+
+    def retrieve(self, image: Any = None) -> tuple[bool, Any]:
+        return self.capture.retrieve()
+
+
+def test_a_long_file_is_searched_and_not_decoded(tmp_path: Path) -> None:
+    path, frames = tmp_path / "long.mp4", 250
+    with av.open(str(path), "w") as long:
+        with av.open(str(write_video(tmp_path / "short.mp4", count=frames, gop=50))) as short:
+            stream = long.add_stream_from_template(short.streams.video[0])
+            packets = [packet for packet in short.demux(video=0) if packet.dts is not None]
+            assert stream.time_base is not None
+        shift = round(frames / RATE / packets[0].time_base)
+        for turn in range(100):
+            for packet in packets:
+                copy = av.Packet(bytes(packet))
+                copy.pts, copy.dts = packet.pts + turn * shift, packet.dts + turn * shift
+                copy.time_base, copy.is_keyframe = packet.time_base, packet.is_keyframe
+                copy.stream = stream
+                long.mux(copy)
+    capture = CountingCapture(open_capture(str(path)))
+    sampler = FileSampler(str(path), capture, 20)
+    places = []
+    while (reading := sampler.read(None)) is not None:
+        places.append(reading.index)
+    assert len(places) == 20
+    assert np.all(np.abs(np.diff(places) - 1250) < 60)
+    assert capture.grabbed == 20
 
 
 def test_a_source_left_early_says_stopped(source: Source) -> None:
