@@ -19,6 +19,8 @@ import pytest
 
 import tracker
 from tracker.cli import main, progress
+from tracker.sources.base import SourceFacts
+from tracker.types import Snapshot
 
 RESULTS = {"tracks.csv", "contacts.csv", "frames.csv", "mot.txt", "overlay.mp4", "run.json"}
 
@@ -264,6 +266,21 @@ def test_elsewhere_plain_lines_tell_the_progress(
     lines = capsys.readouterr().err.splitlines()
     line = r"frame (\d) of 9, \d objects, \d+\.\d frames/s, \d+ s left"
     assert [int(re.fullmatch(line, said)[1]) for said in lines] == list(range(2, 10))
+
+
+def test_the_progress_of_a_live_source_tells_how_late_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    begun = time.time() - 2.5
+    facts = SourceFacts("0", "camera", 64, 48, 25.0, True, "clock", begun=begun, dropped_frames=7)
+    with progress.watching(None) as watch:
+        for index in range(3):
+            watch(Snapshot(index, index / 25, ()), facts)
+    said = capsys.readouterr().err.splitlines()[-1]
+    late = re.search(r"frames/s, (\d\.\d\d) s behind, 7 frames dropped$", said)
+    assert late is not None
+    assert 2.3 < float(late[1]) < 4
 
 
 def test_a_second_pass_tells_its_progress(

@@ -247,6 +247,16 @@ def test_rows_reach_the_file_at_once(tmp_path: Path) -> None:
             assert text.count("\n") == 1 + 2 * count
 
 
+def test_record_tells_how_late_the_results_of_a_live_source_were(tmp_path: Path) -> None:
+    begun = time.time() - 60
+    with open_sinks(tmp_path, Config(), lambda: replace(FACTS, begun=begun)) as sinks:
+        for frame, snapshot in items(3):
+            sinks.write(frame, snapshot)
+    ages = json.loads((tmp_path / "run.json").read_text())["age_seconds"]
+    assert ages["largest"] == pytest.approx(60, abs=1)
+    assert 58 < ages["mean"] < ages["largest"]
+
+
 def test_record_counts_and_keeps_the_events(tmp_path: Path) -> None:
     facts = replace(FACTS, claimed_frames=9, decoded_frames=5, verdict=Verdict.CUT_SHORT)
     seconds: dict[str, float] = {}

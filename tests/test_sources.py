@@ -377,8 +377,11 @@ def test_a_stream_hands_over_the_newest_frame(address: str) -> None:
         assert opened.facts.live
         assert "secret" not in opened.facts.spec
         assert list(opened.sample(8)) == []
-        seen = []
+        seen, ages = [], []
         for frame in opened:
+            age = opened.facts.age(frame.time)
+            assert age is not None
+            ages.append(age)
             seen.append((frame.index, frame.time, number_of(frame.image)))
             time.sleep(0.2)
     facts = opened.facts
@@ -386,6 +389,8 @@ def test_a_stream_hands_over_the_newest_frame(address: str) -> None:
     assert "stream stopped" in facts.reason
     assert facts.dropped_frames == COUNT - len(seen) > 10
     assert all(index == number for index, _, number in seen)
+    # Of frames that come every 0.05 s the newest is handed over; in a queue the age would grow.
+    assert 0 <= np.median(ages) < 0.1
     lateness = np.diff([moment for _, moment, _ in seen])
     assert np.all(lateness > 0)
 

@@ -85,6 +85,12 @@ class _Pace:
         return min(limits, default=None)
 
 
+def _lateness(snapshot: Snapshot, facts: SourceFacts) -> str:
+    """Say how old the newest result of a live source is, and how many frames were left out."""
+    age = facts.age(snapshot.time)
+    return "" if age is None else f", {age:.2f} s behind, {facts.dropped_frames} frames dropped"
+
+
 @contextmanager
 def _bar(max_frames: int | None) -> Iterator[Watch]:
     from rich.console import Console
@@ -94,13 +100,13 @@ def _bar(max_frames: int | None) -> Iterator[Watch]:
     progress = Progress(
         BarColumn(),
         TextColumn("{task.fields[doing]}frame {task.completed}, {task.fields[objects]} objects"),
-        TextColumn("{task.fields[rate]:.0f} frames/s,"),
+        TextColumn("{task.fields[rate]:.0f} frames/s{task.fields[late]},"),
         TimeRemainingColumn(),
         TextColumn("left"),
         console=Console(stderr=True),
         transient=True,
     )
-    task = progress.add_task("", total=None, doing="", objects=0, rate=0.0)
+    task = progress.add_task("", total=None, doing="", objects=0, rate=0.0, late="")
 
     def watch(snapshot: Snapshot, facts: SourceFacts) -> None:
         pace.count(snapshot.frame)
@@ -111,6 +117,7 @@ def _bar(max_frames: int | None) -> Iterator[Watch]:
             doing=pace.doing,
             objects=len(snapshot.tracks),
             rate=pace.rate,
+            late=_lateness(snapshot, facts),
         )
 
     with progress:
@@ -132,6 +139,7 @@ def _lines(max_frames: int | None) -> Iterator[Watch]:
         total = pace.total(facts)
         place = f"frame {pace.frames}" if total is None else f"frame {pace.frames} of {total}"
         line = f"{pace.doing}{place}, {len(snapshot.tracks)} objects, {pace.rate:.1f} frames/s"
+        line += _lateness(snapshot, facts)
         if total is not None:
             line += f", {max(total - pace.frames, 0) / pace.rate:.0f} s left"
         print(line, file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ from tracker.config import Config
 from tracker.sinks.files import ended_cleanly, partial_name, writing
 from tracker.sinks.health import Health
 from tracker.sources.base import SourceFacts
-from tracker.types import Frame, Snapshot
+from tracker.types import Event, Frame, Snapshot
 
 _EVENTS = 10_000  # events that are kept whole; all are counted
 _REFRESH_SECONDS = 5.0
@@ -67,7 +67,9 @@ class RunRecord:
         self._frames = self._rows = self._floods = 0
         self._ids: set[int] = set()
         self._kinds: Counter[str] = Counter()
-        self._events: list[dict[str, Any]] = []
+        self._events: list[tuple[int, Event]] = []
+        self._ages = 0.0  # summed over the frames of a live source, s
+        self._oldest = 0.0
         self._begun = datetime.now(UTC)
         self._begun_clock = self._next_refresh = time.monotonic()
 
@@ -81,7 +83,11 @@ class RunRecord:
         for event in snapshot.diagnostics.events:
             self._kinds[event.kind] += 1
             if len(self._events) < _EVENTS:
-                self._events.append({"frame": snapshot.frame, **asdict(event)})
+                self._events.append((snapshot.frame, event))
+        age = self._facts().age(snapshot.time)
+        if age is not None:
+            self._ages += age
+            self._oldest = max(self._oldest, age)
         if time.monotonic() >= self._next_refresh:
             self._refresh("running", "")
 
@@ -136,8 +142,18 @@ class RunRecord:
                 "floods": self._floods,
                 "events": dict(self._kinds),
             },
+            "age_seconds": self._age(),
             "stage_seconds": {name: round(value, 4) for name, value in self._seconds.items()},
             "config": asdict(self._config),
             "events_left_out": self._kinds.total() - len(self._events),
-            "events": self._events,
+            "events": [{"frame": frame, **asdict(event)} for frame, event in self._events],
+        }
+
+    def _age(self) -> dict[str, float] | None:
+        """Return how old the results of a live source were when they came to be written."""
+        if self._facts().begun is None or not self._frames:
+            return None
+        return {
+            "mean": round(self._ages / self._frames, 3),
+            "largest": round(self._oldest, 3),
         }

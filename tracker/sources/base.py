@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -42,6 +43,8 @@ class SourceFacts:
         Frames that the container claims, or None where it claims nothing.
     decoded_frames
         Frames handed over so far.
+    begun
+        When the first frame of a live source came, seconds since 1970; else None.
     dropped_frames
         Frames of a live source that were skipped because a newer one had come.
     missing_frames
@@ -61,11 +64,16 @@ class SourceFacts:
     live: bool
     time_base: str
     claimed_frames: int | None = None
+    begun: float | None = None
     decoded_frames: int = 0
     dropped_frames: int = 0
     missing_frames: int = 0
     verdict: Verdict = Verdict.STOPPED
     reason: str = ""
+
+    def age(self, moment: float) -> float | None:
+        """Return how long ago, s, a time of a live source was; None of any other source."""
+        return None if self.begun is None else time.time() - self.begun - moment
 
     @property
     def size(self) -> tuple[int, int]:

@@ -14,6 +14,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, BinaryIO
@@ -141,7 +142,15 @@ def run(port: Port, request: dict[str, Any], commands: BinaryIO) -> None:
         port.tell(error="not one frame of it can be decoded; try to convert it or choose another")
         return
     height, width = first.image.shape[:2]
-    port.tell(width=width, height=height, fps=reader.fps, claimed=reader.claimed, base=first.base)
+    begun = time.time() - first.time
+    port.tell(
+        width=width,
+        height=height,
+        fps=reader.fps,
+        claimed=reader.claimed,
+        base=first.base,
+        begun=begun,
+    )
     ring = json.loads(commands.readline())
     port.share(ring["path"], first.image.shape, ring["slots"])
 

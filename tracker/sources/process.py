@@ -276,6 +276,7 @@ class ProcessSource:
             live=live,
             time_base=hello["base"],
             claimed_frames=hello["claimed"],
+            begun=hello["begun"] if live else None,
         )
 
     @property
