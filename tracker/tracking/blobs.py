@@ -158,6 +158,13 @@ def _runs(
 
     runs = np.append(starts, len(weights))
     mass = totals(weights, runs)
+    if lattice.regular:  # only x differs within a run
+        x = np.ascontiguousarray(coordinates[:, 0])
+        middle = totals(weights * x, runs) / mass
+        x -= np.repeat(middle, lengths)
+        spreads = np.zeros((3, len(lengths)))
+        spreads[0] = totals(weights * x * x, runs) / mass
+        return _Runs(mass, np.array([middle, coordinates[starts, 1]]), spreads)
     columns = np.ascontiguousarray(coordinates.T)
     middles = totals(weights * columns, runs) / mass
     apart = columns - np.repeat(middles, lengths, axis=1)

@@ -95,11 +95,12 @@ def follow_contacts(
             reported=reported,
         )
     unsettled = (objects.missing | objects.contact).tolist()
-    colored = ~objects.contact & (objects.mass > 0)
+    colored = (~objects.contact & (objects.mass > 0)).tolist()
     for pair, episode in list(episodes.items()):
         here = [row[name] for name in pair if name in row]
-        if len(here) == 2:
-            episode = replace(episode, sights=episode.sights + colored[here])
+        seen = [colored[k] for k in here]
+        if len(here) == 2 and any(seen):
+            episode = replace(episode, sights=episode.sights + seen)
             episodes[pair] = episode
         busy = pair in open_now or any(unsettled[k] for k in here)
         verdict, stage = _Verdict(_log_odds(episode.confusion), 0.0), ContactStage.OPEN

@@ -438,7 +438,8 @@ def _existence(before: Array, shown: NDArray[np.bool_], looked_at: Array, elapse
     odds = before / (1 - before)
     # Misses of neighbouring frames are one event: all of them together are worth _UNSEEN.
     unseen = 1 - looked_at * (1 - _UNSEEN**elapsed)
-    odds = np.clip(odds * np.where(shown, 1 / _CLUTTER, unseen), *_ODDS)
+    least, most = _ODDS
+    odds = (odds * np.where(shown, 1 / _CLUTTER, unseen)).clip(least, most)
     return odds / (1 + odds)
 
 

@@ -92,7 +92,8 @@ class SizeModel:
 
     def lengths(self, means: Array) -> Array:
         """Return s at each position, shape (k,), px."""
-        return self.intercept + self.slope * np.clip(means[:, 1], *self.rows)
+        first, last = self.rows
+        return self.intercept + self.slope * means[:, 1].clip(first, last)
 
     def areas(self, means: Array) -> Array:
         """Return the area of a typical object at each position, shape (k,), px²."""
@@ -143,7 +144,8 @@ class SizeModel:
         freedom
             Shape (k,) or a number: power of the limit.
         """
-        allowed = np.clip(_CLAMP * self.spread, *_CLAMP_RANGE)
+        least, most = _CLAMP_RANGE
+        allowed = min(max(_CLAMP * self.spread, least), most)
         limit = np.exp(2 * allowed * freedom)
         first, second = self.areas(means) * np.diagonal(self.shape)[:, None]  # what is typical
         if self.upright:  # in units of that

@@ -13,7 +13,7 @@ from tracker.types import COLOR_BINS, Array, Footprint, Scene
 
 _APART = 5  # frames apart from others that prove an object
 _JITTER = (1e-5, 0.05)  # least and most variance of a middle, as a share of the extent
-_DIFFERENCES = np.array([[1, -2, 1, 0], [0, 1, -2, 1], [-1, 3, -3, 1]])  # two second, one third
+_DIFFERENCES = np.array([[1.0, -2, 1, 0], [0, 1, -2, 1], [-1, 3, -3, 1]])  # two second, one third
 _CONTRAST = np.array([-0.5, -0.5, 1.0])
 _MOST_DIFFERENCES = 1000.0  # beyond these, older ones are forgotten
 
@@ -251,7 +251,8 @@ class Jitter:
     @property
     def level(self) -> float:
         """R as a share of Σ, within reason."""
-        return float(np.clip(self.variance, *_JITTER))
+        least, most = _JITTER
+        return min(max(self.variance, least), most)
 
 
 @dataclass(frozen=True, slots=True)

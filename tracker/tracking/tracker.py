@@ -47,41 +47,24 @@ def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
     """Say what is known after a frame, of the objects that are sure enough to be reported."""
     objects = state.objects
     sd = np.sqrt(np.einsum("kii->ki", objects.extents))
-    edges = np.hstack([sd, sd]) * objects.reach
-    boxes = np.hstack([objects.means - edges[:, :2], edges[:, :2] + edges[:, 2:]])
-    identity = identities(state)
-    means, velocities = np.hsplit(objects.states.copy(), 2)
-    extents, places = objects.extents.copy(), objects.errors[:, :2, :2].copy()
+    reach = objects.reach * np.concatenate([sd, sd], axis=1)
+    low, size = objects.means - reach[:, :2], reach[:, :2] + reach[:, 2:]
+    states = objects.states.copy()  # who writes into a track leaves the state alone
     every = [
-        Track(
-            id=name,
-            mean=means[k],
-            covariance=extents[k],
-            position_covariance=places[k],
-            velocity=velocities[k],
-            box=boxes[k],
-            mass=mass,
-            age=age,
-            status=_status(missing, contact),
-            confidence=existence,
-            identity_confidence=sure,
-        )
-        for k, (name, mass, age, missing, contact, existence, sure) in enumerate(
-            zip(
-                *(
-                    column.tolist()
-                    for column in (
-                        objects.ids,
-                        objects.mass,
-                        objects.age,
-                        objects.missing,
-                        objects.contact,
-                        objects.existence,
-                        identity,
-                    )
-                ),
-                strict=True,
-            )
+        Track(*values)
+        for values in zip(
+            objects.ids.tolist(),
+            states[:, :2],
+            objects.extents.copy(),
+            objects.errors[:, :2, :2].copy(),
+            states[:, 2:],
+            np.concatenate([low, size], axis=1),
+            objects.mass.tolist(),
+            objects.age.tolist(),
+            map(_status, objects.missing.tolist(), objects.contact.tolist()),
+            objects.existence.tolist(),
+            identities(state).tolist(),
+            strict=True,
         )
     ]
     confirmed = objects.confirmed.tolist()
