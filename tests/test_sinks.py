@@ -136,7 +136,9 @@ def test_contacts_have_a_row_once_they_are_judged(tmp_path: Path) -> None:
 
 def test_frames_table_tells_how_each_frame_went(tmp_path: Path) -> None:
     path = tmp_path / "frames.csv"
-    how = Diagnostics(points=900, unexplained=0.25, log_likelihood=-3.5, iterations=4, flood=True)
+    how = Diagnostics(
+        points=900, unexplained=0.25, log_likelihood=-3.5, iterations=4, flood=True, drift=3.25
+    )
     with FramesTable(path) as table:
         for frame, snapshot in items(3):
             table.write(frame, replace(snapshot, diagnostics=how))
@@ -153,6 +155,7 @@ def test_frames_table_tells_how_each_frame_went(tmp_path: Path) -> None:
         "log_likelihood": -3.5,
         "iterations": 4,
         "flood": 1,
+        "drift": 3.2,
     }
 
 
@@ -483,3 +486,5 @@ def test_what_cannot_be_tracked_is_said() -> None:
     assert said_of(50, seen, noise).startswith("60% of the foreground belongs to no track")
     flood = Diagnostics(points=100, flood=True)
     assert said_of(50, seen, flood).startswith("the picture changed as a whole in 50 of 50 frames")
+    turning = Diagnostics(points=100, drift=12.0)
+    assert said_of(50, seen, turning).startswith("the picture as a whole moved, by about 12 px a")

@@ -162,7 +162,8 @@ def track(
         with timings.stage("track"):
             state, info = step(state, points, frame.time, options)
             result = snapshot(frame.index, frame.time, state, info)
-        yield frame, replace(result, foreground=points)
+        how = replace(result.diagnostics, drift=points.drift)
+        yield frame, replace(result, foreground=points, diagnostics=how)
 
 
 def _foreground_of(source: Source, options: ForegroundOptions, timings: Timings) -> ForegroundModel:

@@ -60,6 +60,8 @@ class Points:
     flood
         True where the picture changed as a whole (a light was switched): points, if there are any,
         say nothing about single objects.
+    drift
+        Speed at which the picture as a whole moves, px per second; 0 where the camera stands.
     """
 
     coordinates: Array
@@ -67,6 +69,7 @@ class Points:
     colors: NDArray[np.uint8] | None = None
     spacing: float = 1.0
     flood: bool = False
+    drift: float = 0.0
 
     def __len__(self) -> int:
         return len(self.coordinates)
@@ -270,6 +273,8 @@ class Diagnostics:
         Rounds of E-step and M-step that the frame took.
     flood
         True where the picture changed as a whole and the tracks were held.
+    drift
+        See `Points`.
     events
         What happened in this frame.
     contacts
@@ -281,6 +286,7 @@ class Diagnostics:
     unexplained: float = 0.0
     iterations: int = 0
     flood: bool = False
+    drift: float = 0.0
     events: tuple[Event, ...] = ()
     contacts: tuple[Contact, ...] = ()
 

@@ -14,6 +14,7 @@ from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.palette import color_bins
 from tracker.foreground.patches import Patches
 from tracker.foreground.shadow import FloatPixels, ShadowTest, grey_objects, is_grey
+from tracker.foreground.steadiness import Steadiness
 from tracker.types import Frame, Image, Points, Scene
 
 SETTLE_SECONDS = 0.3
@@ -92,6 +93,7 @@ class Detector:
         self.scene = scene
         self.spacing = float(np.sqrt(grid.cell_area))
         self.flooded: float | None = None
+        self.steadiness = Steadiness()
 
     def points(self, frame: Frame, protect: Footprint | None = None) -> Points:
         """Return the foreground of `frame`; do not learn where `protect` has an object.
@@ -99,6 +101,7 @@ class Detector:
         A flood has no points: it says nothing about single objects, and would take its time.
         """
         image = self.grid.shrink(frame.image)
+        drift = self.steadiness.drift(image, frame.time, self.spacing)
         changed = self._changed(image)
         if self.background.unsettled(frame.time):
             self.background.relight(image, frame.time, self.grid.footprint(protect))
@@ -108,7 +111,7 @@ class Detector:
         flood = self.flooded is not None and frame.time - self.flooded < SETTLE_SECONDS
         if flood:
             self.background.relearn(image, self.grid.footprint(protect))
-            return Points(np.empty((0, 2)), spacing=self.spacing, flood=True)
+            return Points(np.empty((0, 2)), spacing=self.spacing, flood=True, drift=drift)
         if self.background.due(frame.time):
             self.background.learn(image, frame.time, changed, self.grid.footprint(protect))
         mask = clean(changed, image, self.background, self.shadow)
@@ -121,6 +124,7 @@ class Detector:
             weights=weights,
             colors=color_bins(at(image, cells)),
             spacing=self.spacing,
+            drift=drift,
         )
 
     def _changed(self, image: Image) -> Mask:

@@ -10,6 +10,7 @@ _FEW_TRACKS = 5  # fewer say nothing
 _FLOODS = 0.1  # share of frames in which the picture changed as a whole
 _UNEXPLAINED = 0.4  # share of the foreground that no track explains
 _UNSEEN = 0.25  # share of rows in which a track is not seen
+_DRIFTING = 0.4  # share of frames in which the picture as a whole moves
 _FAR = 8.0  # lengths (standard deviations of its extent) that a thing on its way covers
 
 
@@ -18,6 +19,8 @@ class Health:
 
     def __init__(self) -> None:
         self._frames = self._floods = self._rows = self._unseen = 0
+        self._drifting = 0
+        self._drift = 0.0
         self._points = self._unexplained = 0.0
         self._tracks = self._still = 0  # of the tracks that have ended
         self._ways: dict[int, tuple[Array, float]] = {}  # begin and farthest way, by id
@@ -27,6 +30,8 @@ class Health:
         diagnostics = snapshot.diagnostics
         self._frames += 1
         self._floods += diagnostics.flood
+        self._drifting += diagnostics.drift > 0
+        self._drift += diagnostics.drift
         self._points += diagnostics.points
         self._unexplained += diagnostics.unexplained * diagnostics.points
         ways = {}
@@ -48,6 +53,13 @@ class Health:
             found.append(
                 f"the picture changed as a whole in {self._floods} of {self._frames} frames, in "
                 "which nothing could be followed; keep the light and the camera's exposure steady"
+            )
+        if self._drifting > _DRIFTING * self._frames:
+            speed = self._drift / self._drifting
+            found.append(
+                f"the picture as a whole moved, by about {speed:.0f} px a second, in "
+                f"{self._drifting} of {self._frames} frames, as when the camera turns; do not "
+                "trust these results, and fix the camera"
             )
         if self._frames and not self._rows:
             found.append(

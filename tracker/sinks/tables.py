@@ -224,9 +224,10 @@ class FramesTable(Table):
     | log_likelihood | mean log-density of the points under tracks and clutter, nats a point |
     | iterations | rounds of E-step and M-step |
     | flood | 1 where the picture changed as a whole and the tracks were held, else 0 |
+    | drift | speed at which the picture as a whole moves, px/s; 0 where the camera stands still |
     """
 
-    header = "frame,time,tracks,starved,points,unexplained,log_likelihood,iterations,flood\n"
+    header = "frame,time,tracks,starved,points,unexplained,log_likelihood,iterations,flood,drift\n"
 
     def rows(self, snapshot: Snapshot) -> Iterable[str]:
         """Return the row of the frame."""
@@ -234,7 +235,8 @@ class FramesTable(Table):
         starved = sum(track.status is Status.COASTING for track in snapshot.tracks)
         yield (
             f"{snapshot.frame},{snapshot.time:.6f},{len(snapshot.tracks)},{starved},{how.points},"
-            f"{how.unexplained:.4f},{how.log_likelihood:.4f},{how.iterations},{how.flood:d}\n"
+            f"{how.unexplained:.4f},{how.log_likelihood:.4f},{how.iterations},{how.flood:d},"
+            f"{how.drift:.1f}\n"
         )
 
 
