@@ -18,7 +18,7 @@ _FEWEST_FOR_SLOPE = 40  # and these one with a perspective
 _HORIZONS = np.array([-4, -2, -1, -0.5, -0.3, -0.2, -0.1, -0.05, 0, 0.05, 0.1, 0.15, 0.2])
 # rows where they are looked for, relative to those of the patches
 _RIDGE = 0.15  # spread of log s along the ridge of single objects
-_PERSPECTIVE_GAIN = 1.3  # by which a perspective must explain more than none
+_PERSPECTIVE_GAIN = 0.3  # share more than none that a perspective up to a horizon must explain
 _FARTHEST = 0.02  # share of the lengths that lies beyond the farthest row with objects
 _LEAST = 3.5  # px, length of the farthest object
 _SINGLE = 0.4  # quantile of the area-weighted lengths that a single object has: groups lie above
@@ -242,16 +242,18 @@ def _perspective(rows: Array, lengths: Array) -> tuple[float, float]:
         return 0.0, 0.0
     order = np.argsort(rows, kind="stable")
     far, near = (rows[order][int(q * (len(rows) - 1))] for q in (0.02, 0.98))
-    most = _PERSPECTIVE_GAIN * _mode(np.log(lengths), lengths)[0]
-    best = (0.0, 0.0)
+    found = []
     for horizon in far + (near - far) * _HORIZONS:
         nearer = rows > horizon + 1
         ratio = lengths[nearer] / (rows[nearer] - horizon)
-        within, level = _mode(np.log(ratio), lengths[nearer])
-        if within > most:
-            slope = float(np.exp(level))
-            most, best = within, (-slope * float(horizon), slope)
-    return best
+        found.append((*_mode(np.log(ratio), lengths[nearer]), float(horizon)))
+    within, level, horizon = max(found)
+    # The more the sizes differ over the picture, the more that must explain.
+    gain = 1 + _PERSPECTIVE_GAIN * (near - far) / (near - horizon)
+    if within < gain * _mode(np.log(lengths), lengths)[0]:
+        return 0.0, 0.0
+    slope = float(np.exp(level))
+    return -slope * horizon, slope
 
 
 def _mode(values: Array, weights: Array) -> tuple[float, float]:
