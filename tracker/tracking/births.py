@@ -155,9 +155,9 @@ def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) 
     whole = float(len(points)) * spacing**2
     middle = points.mean(axis=0, keepdims=True)
     points, spacing = _coarsened(points, spacing, float(sizes.areas(middle)[0]))
-    single = collect(points, np.full((1, len(points)), whole / len(points)))
-    extent = sizes.clamp(single.scatter, single.mean)
-    single = Stats(single.mass, single.mean, extent)
+    free = collect(points, np.full((1, len(points)), whole / len(points)))
+    extent = sizes.clamp(free.scatter, free.mean)
+    single = Stats(free.mass, free.mean, extent)
     low = points.min(axis=0) - 4 * spacing
     cells = np.rint((points - low) / spacing).astype(np.intp)
     width, height = cells.max(axis=0) + 5
@@ -168,9 +168,16 @@ def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) 
     filled = mask.ravel()
     expected = float(sizes.areas(single.mean)[0])
     most = int(min(most, np.ceil(single.mass[0] / (0.5 * expected))))
-    best, best_score, worse = single, -np.inf, 0
+    best, best_score, best_logs, worse = single, -np.inf, -np.inf, 0
     scores = []
     likelihood = Coverage(0.1)
+
+    def evidence(mixture: Mixture) -> float:
+        """Return the logarithm of the likelihood of all cells, each by itself."""
+        cover = likelihood.cover(squared_distances(lattice, mixture))
+        chance = _OUTSIDE + (_INSIDE - _OUTSIDE) * (1 - np.prod(1 - cover, axis=0))
+        return float(np.where(filled, np.log(chance), np.log1p(-chance)).sum())
+
     for count in range(1, most + 1):
         means = _spread_out(points, count, sizes, single)
         extents = single.scatter
@@ -190,16 +197,22 @@ def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) 
             means = means + stride[:, None] * (stats.mean - means)
             stats = near.e_step(means)
         mixture = replace(mixture, means=means)
-        cover = likelihood.cover(squared_distances(lattice, mixture))
-        chance = _OUTSIDE + (_INSIDE - _OUTSIDE) * (1 - np.prod(1 - cover, axis=0))
-        logs = np.where(filled, np.log(chance), np.log1p(-chance))
-        score = float(logs.sum()) * _EVIDENCE * spacing**2 / expected - _PRICE * count
+        logs = evidence(mixture)
+        score = logs * _EVIDENCE * spacing**2 / expected - _PRICE * count
         scores.append(score)
         if score > best_score:
-            best_score, worse = score, 0
+            best_score, best_logs, worse = score, logs, 0
             best = Stats(stats.mass * whole / len(points), mixture.means, mixture.covariances)
         elif (worse := worse + 1) == _ENOUGH:
             break
+    if len(best.mass) > 1:
+        # Or a single one of another size. What an object is unlike an ellipse grows with it.
+        alone = evidence(Mixture(np.ones(1), free.mean, free.scatter))
+        gain = (alone - best_logs) * _EVIDENCE * spacing**2 / whole
+        gain += _PRICE * (len(best.mass) - 1) - sizes.surprise(free.scatter, free.mean)
+        scores[0] = max(scores[0], best_score + gain)
+        if gain > 0:
+            best, best_score = free, scores[0]
     chances = np.exp(np.array(scores) - best_score)
     return Count(best, chances / chances.sum())
 

@@ -25,6 +25,7 @@ _SINGLE = 0.4  # quantile of the area-weighted lengths that a single object has:
 _UPRIGHT_ANGLE = np.deg2rad(25.0)
 _CLAMP = 1.75  # spreads by which a length may differ from the typical one,
 _CLAMP_RANGE = (0.3, 0.9)  # within these limits, as logarithms
+_CLASSES = 2.0  # spreads of log s over all kinds of objects, relative to that of the usual kind
 _KEPT = 800  # newest patches remembered
 
 
@@ -158,6 +159,15 @@ class SizeModel:
         short = np.minimum(np.maximum(middle - half, second / limit), second * limit)
         clamped = _whole((long + short) / 2, (long - short) / 2, heading)
         return clamped * sides if self.upright else clamped
+
+    def surprise(self, covariances: Array, means: Array) -> float:
+        """Return how much an extent of shape (1, 2, 2), px², tells against an object, nats.
+
+        The logarithms of both its lengths are Gaussian around the typical ones.
+        """
+        typical = self.covariances(means, covariances)
+        ratio = np.linalg.eigvals(np.linalg.solve(typical, covariances)[0]).real
+        return float(np.square(np.log(ratio) / 2).sum() / (2 * (_CLASSES * self.spread) ** 2))
 
     def largest(self, means: Array) -> Array:
         """Return the area above which a patch is hardly a single object, shape (k,), px²."""
