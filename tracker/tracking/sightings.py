@@ -33,7 +33,8 @@ from tracker.types import COLOR_BINS, Array
 
 _EXCESS = 1.6  # foreground beyond this multiple of an object's area wants another explanation
 _EXPLAINED = 1.35  # reach, in radii, within which an object explains a point
-_SETTLED = 0.002  # standard deviations: a fit that moves less in a round is done
+_SETTLED = 0.002  # standard deviations: a fit that moves less in a round is done,
+_GRAIN = 0.02  # of the spacing: or less than this
 _PLENTY = 400.0  # points by which an object is fitted as well as by more
 _SLACK = 0.3  # radii by which an object may move before its surroundings are looked up again
 _VEILED = 0.05  # share of an object behind fixed things from which they are taken into account
@@ -259,13 +260,14 @@ def _fit(
 
     near = surroundings(mixture)
     stats = near.e_step(mixture.means)
+    settled = np.maximum(_SETTLED, _GRAIN * blobs.spacing / state.objects.lengths[rows])
     rounds, stride, way = 0, np.ones(len(rows)), np.zeros((len(rows), 2))
     while rounds < options.rounds:
         rounds += 1
         means = mixture.means
         mixture = m_step(stats, prior)
         before, way = way, near.way(mixture.means, means)
-        if np.abs(way).max() < _SETTLED:
+        if (np.abs(way).max(axis=1) < settled).all():
             break
         stride = longer(stride, way, before)
         means = means + stride[:, None] * (mixture.means - means)
