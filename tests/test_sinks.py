@@ -292,7 +292,7 @@ def test_video_keeps_size_times_and_colours(tmp_path: Path, size: tuple[int, int
     times = [0.0, 0.04, 0.1, 0.101, 2.5]
     image = np.zeros((size[1], size[0], 3), np.uint8)
     image[:] = (40, 90, 200)
-    with OverlayVideo(tmp_path / "o.mp4", Overlay(), 25.0) as video:
+    with OverlayVideo(tmp_path / "o.mp4", Overlay(), 25.0, size) as video:
         for index, moment in enumerate(times):
             video.write(Frame(index, 7 + moment, image), Snapshot(index, 7 + moment, ()))
     frames = decoded(tmp_path / "o.mp4")
@@ -371,7 +371,7 @@ def test_a_frame_of_another_size_is_refused(tmp_path: Path) -> None:
     (first, snapshot), (other, _) = items(1)[0], items(1, (32, 48))[0]
     with (
         pytest.raises(OutputError, match="has 32x48 px where the first has 64x48"),
-        OverlayVideo(tmp_path / "o.mp4", Overlay(), 25.0) as video,
+        OverlayVideo(tmp_path / "o.mp4", Overlay(), 25.0, (64, 48)) as video,
     ):
         video.write(first, snapshot)
         video.write(replace(other, index=1), replace(snapshot, frame=1))

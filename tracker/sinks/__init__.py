@@ -135,4 +135,6 @@ def open_sinks(
 
 def open_overlay(folder: Path | str, config: Config, facts: SourceFacts) -> OverlayVideo:
     """Return the overlay video of a run alone; see `open_sinks`."""
-    return OverlayVideo(Path(folder) / "overlay.mp4", Overlay(config.overlay), facts.fps)
+    return OverlayVideo(
+        Path(folder) / "overlay.mp4", Overlay(config.overlay), facts.fps, facts.size
+    )

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _TIME_BASE = Fraction(1, 90_000)
-_QUEUED = 8  # frames that may wait for the encoder
+_QUEUED = 8  # frames that may wait for the encoder, at most,
+_QUEUED_BYTES = 20_000_000  # and of pictures; two of them always may
 _MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof"
 
 
@@ -39,13 +40,17 @@ class OverlayVideo:
         Draws the frames; nobody else may use it.
     fps
         Frame rate that the source claims, 1/s.
+    size
+        Width and height of the pictures that the source claims, px: fewer large ones wait for the
+        encoder.
     """
 
-    def __init__(self, path: Path, overlay: Overlay, fps: float) -> None:
+    def __init__(self, path: Path, overlay: Overlay, fps: float, size: tuple[int, int]) -> None:
         self.path = path
         self._overlay = overlay
         self._rate = Fraction(fps if fps > 0 else 25.0).limit_denominator(1001)
-        self._queue: Queue[tuple[Frame, Snapshot] | None] = Queue(_QUEUED)
+        bearable = _QUEUED_BYTES // (3 * size[0] * size[1])
+        self._queue: Queue[tuple[Frame, Snapshot] | None] = Queue(min(max(2, bearable), _QUEUED))
         self._thread = threading.Thread(target=self._run, name="overlay video", daemon=True)
         self._error: BaseException | None = None
         self._size: tuple[int, int] | None = None
