@@ -91,6 +91,8 @@ def grey_objects(
     """
     patches = Patches.of(changed, cells)
     alone = ~patches.border & (patches.total(~shadows) < CASTER * patches.sizes)
+    if not alone.any():
+        return np.zeros(len(cells), bool)
     # The rim of a shadow is half in the light.
     core = cv2.erode(changed, np.ones((3, 3), np.uint8)).ravel().take(cells) > 0
     asked = np.flatnonzero(alone[patches.labels] & core)
