@@ -118,6 +118,20 @@ def test_a_path_moves_no_farther_than_its_uncertainty_allows() -> None:
     assert np.sqrt(np.mean(moved**2)) <= 0.7
 
 
+def test_in_a_contact_a_path_stays_where_the_object_was_seen() -> None:
+    there, back = line(40), line(40, 206, -4)
+    path = np.concatenate([there, back])
+    rows = of_paths({1: path}, sd=0.3)
+    in_contact = [
+        replace(s, tracks=tuple(replace(t, status=Status.CONTACT) for t in s.tracks))
+        if 35 <= s.frame < 45
+        else s
+        for s in rows
+    ]
+    off = np.hypot(*(path_of(combine(in_contact, in_contact), 1) - path).T)
+    assert off[35:45].max() <= 0.3 * np.sqrt(1 + 1e-9)
+
+
 def test_a_sharp_turn_behind_something_is_no_obstacle() -> None:
     there, back = line(40), line(40, 206, -4)
     path = np.concatenate([there, back])

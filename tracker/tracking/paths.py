@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg.lapack import dpbsv
 
-from tracker.types import Array, Track
+from tracker.types import Array, Status, Track
 
 _SHARP = 3.0  # times the typical bend of a path, where it becomes soft
 _SOFTEST = 1e-3  # share of its stiffness that a path keeps anywhere
@@ -41,6 +42,7 @@ def smoothed(rows: Mapping[int, Track], times: Array) -> dict[int, Track]:
         if error > 2 * len(places) * typical:
             break
         smooth = path
+    smooth = _near(smooth, means, np.where(_touching(tracks), np.sqrt(variances), np.inf))
     velocities = np.gradient(smooth, times[list(rows)], axis=0)
     return {
         place: replace(
@@ -51,6 +53,19 @@ def smoothed(rows: Mapping[int, Track], times: Array) -> dict[int, Track]:
         )
         for place, track, mean, velocity in zip(rows, tracks, smooth, velocities, strict=True)
     }
+
+
+def _touching(tracks: Sequence[Track]) -> NDArray[np.bool_]:
+    """Tell which rows are of a contact, where an object may stop or turn at once."""
+    return np.array([track.status is Status.CONTACT for track in tracks])
+
+
+def _near(path: Array, places: Array, reach: Array) -> Array:
+    """Bring a path, shape (n, 2), within so many px, shape (n,), of some places."""
+    off = path - places
+    far = np.maximum(np.hypot(*off.T), 1e-12)
+    near: Array = places + off * np.minimum(reach / far, 1.0)[:, None]
+    return near
 
 
 def _bending(path: Array) -> Array:
