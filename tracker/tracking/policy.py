@@ -36,6 +36,7 @@ _REFIT = 25  # new patches before the sizes are fitted again, or as many as ther
 _REACH_RATE = 0.05
 _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen while it coasted
 _ODDS = (0.02, 1e4)  # of existence, at least and at most
+_JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
 _CLUTTER = 0.3  # how likely a sighting is without an object, relative to one with
 
 
@@ -273,7 +274,12 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     cost = np.einsum("kbi,kij,kbj->kb", apart, np.linalg.inv(spread), apart)
     full = options.objects > 0 and bool(objects.confirmed.sum() >= options.objects)
     waited = (state.time or 0.0) - objects.seen[lost] > 1.5 * (state.period or 0.0)
-    anywhere = full & waited[:, None]
+    # Where most vanish at once in plain view, frames are left out of the recording.
+    gone = objects.confirmed & objects.missing & ~objects.behind
+    gone &= (state.time or 0.0) - objects.seen < 1.5 * (state.period or 0.0)
+    there = objects.confirmed & ~objects.missing
+    jumped = gone[lost] & bool(gone.sum() >= max(_JUMPED, there.sum() + 1))
+    anywhere = ((full & waited) | jumped)[:, None]
     allowed = large & ((small & (cost < 9.0)) | anywhere)
     if not allowed.any():
         return state, info
@@ -291,6 +297,8 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     uncertainties[found] = _first_uncertainty(objects.extents[found], speed)
     errors = objects.errors.copy()
     errors[found] = uncertainties[found]
+    identity = objects.identity.copy()
+    identity[found[far]] /= max(int(far.sum()), 1)  # which of them went where is a guess
     now = state.time or 0.0
     mass, missing = objects.mass.copy(), objects.missing.copy()
     seen, exposed, hits = objects.seen.copy(), objects.exposed.copy(), objects.hits.copy()
@@ -309,6 +317,7 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
         seen=seen,
         exposed=exposed,
         hits=hits,
+        identity=identity,
     )
     return state.with_objects(back), replace(info, unexplained=unexplained)
 
