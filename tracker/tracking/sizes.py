@@ -113,6 +113,13 @@ class SizeModel:
         areas = self.areas(means)
         return np.where(means[:, 1] < self.rows[0], np.maximum(areas, self.typical), areas)
 
+    def least_share(self, usual: float) -> float:
+        """Return the share of the typical area that makes an object, where `usual` often does.
+
+        Where sizes vary much, small objects have less: two spreads of the length below the typical.
+        """
+        return min(usual, float(np.exp(-2 * 2 * self.spread)))
+
     def covariances(self, means: Array, like: Array) -> Array:
         """Return typical extents, shape (k, 2, 2), px².
 
