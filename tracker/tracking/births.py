@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +26,18 @@ _GROUP = 1.6  # patches beyond this multiple of the typical area may hold severa
 MOST = 6  # objects looked for in one patch
 QUESTIONS = 4  # patches in which they are looked for, in one frame
 _INSIDE, _OUTSIDE = 0.85, 0.03  # probability of foreground within and without an object
-_EVIDENCE = 60.0  # effective samples of one object
+_EVIDENCE = 30.0  # effective samples of one object
 _ENOUGH = 2  # counts in a row that explain a patch worse: more would not do better
 _CELLS = 150.0  # that an object is made of where objects are counted, about
 _MOST_CELLS = 5000.0  # of the box in which objects are counted, about
-_PRICE = 4.0  # nats that one more object must gain
+_PRICE = 8.0  # nats that one more object must gain
+_ANOTHER_EVIDENCE = 60.0  # effective samples of one object of another kind
 _ROUNDS = 12
+_TURNS = 3  # of fitting places, then sizes
+_SWEEPS = 4  # over the objects, each of which may become larger or smaller
+_STEPS = 0.1 * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])  # logarithms of the sides
+_LEAST_SPREAD = 0.1  # of the logarithm of a side
+_SILHOUETTE = Coverage(0.1)
 _STILL = 0.006  # standard deviations: a fit that moves less than this has settled
 _SMALLEST = 12.0  # px², the least that can be an object
 _SHARE = 0.25  # of the largest object known, likewise
@@ -147,46 +153,117 @@ def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Newborn:
 
 
 def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) -> Count:
-    """Fit 1, 2, ... objects of the typical extent to a patch and keep the best explanation.
+    """Fit 1, 2, ... objects to a patch and keep the best explanation.
 
     Each count is scored by the likelihood of the patch and of the empty cells around it, worth
-    a limited number of independent samples, less a price for each object: the logarithm of its
-    posterior probability, up to a constant.
+    a limited number of independent samples, by how far the objects' sizes are from typical ones,
+    and by a price for each object: the logarithm of its posterior probability, up to a constant.
     """
-    whole = float(len(points)) * spacing**2
-    middle = points.mean(axis=0, keepdims=True)
-    points, spacing = _coarsened(points, spacing, float(sizes.areas(middle)[0]))
-    free = collect(points, np.full((1, len(points)), whole / len(points)))
-    extent = sizes.clamp(free.scatter, free.mean)
-    single = Stats(free.mass, free.mean, extent)
-    low = points.min(axis=0) - 4 * spacing
-    cells = np.rint((points - low) / spacing).astype(np.intp)
-    width, height = cells.max(axis=0) + 5
-    mask = np.zeros((height, width), dtype=bool)
-    mask[cells[:, 1], cells[:, 0]] = True
-    ys, xs = np.mgrid[0:height, 0:width]
-    lattice = np.stack([xs.ravel(), ys.ravel()], axis=1) * spacing + low
-    filled = mask.ravel()
-    expected = float(sizes.areas(single.mean)[0])
-    most = int(min(most, np.ceil(single.mass[0] / (0.5 * expected))))
-    best, best_score, best_logs, worse = single, -np.inf, -np.inf, 0
+    patch = _Patch.of(points, spacing, sizes)
+    expected = float(sizes.areas(patch.single.mean)[0])
+    most = int(min(most, np.ceil(patch.single.mass[0] / (0.5 * expected))))
+    best, best_score, worse = patch.single, -np.inf, 0
     scores = []
-    likelihood = Coverage(0.1)
-
-    def evidence(mixture: Mixture) -> float:
-        """Return the logarithm of the likelihood of all cells, each by itself."""
-        cover = likelihood.cover(squared_distances(lattice, mixture))
-        chance = _OUTSIDE + (_INSIDE - _OUTSIDE) * (1 - np.prod(1 - cover, axis=0))
-        return float(np.where(filled, np.log(chance), np.log1p(-chance)).sum())
-
     for count in range(1, most + 1):
-        means = _spread_out(points, count, sizes, single)
-        extents = single.scatter
-        if count > 1:
-            extents = sizes.covariances(means, np.repeat(single.scatter, count, axis=0))
+        parts, score = _fitted(patch, count, sizes)
+        score -= _PRICE * count
+        scores.append(score)
+        if score > best_score:
+            best, best_score, worse = parts, score, 0
+        elif (worse := worse + 1) == _ENOUGH:
+            break
+    if len(best.mass) > 1:
+        # Or a single one of another kind. What an object is unlike an ellipse grows with it.
+        gain = patch.likelihood(patch.free) - patch.likelihood(best)
+        gain *= _ANOTHER_EVIDENCE / _EVIDENCE * expected / patch.free.mass[0]
+        gain += _PRICE * (len(best.mass) - 1)
+        gain -= sizes.surprise(patch.free.scatter, patch.free.mean)
+        scores[0] = max(scores[0], best_score + gain)
+        if gain > 0:
+            best, best_score = patch.free, scores[0]
+    chances = np.exp(np.array(scores) - best_score)
+    return Count(best, chances / chances.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class _Patch:
+    """A patch and the empty ground around it.
+
+    Parameters
+    ----------
+    points
+        Shape (n, 2), px.
+    free, single
+        Mass, mean and scatter of all of it; the same with the scatter limited as one object's is.
+    lattice
+        Shape (m, 2), the cells of the box around it, px.
+    filled
+        Shape (m,), which of them belong to the patch.
+    worth
+        Independent samples that one cell is worth.
+    """
+
+    points: Array
+    free: Stats
+    single: Stats
+    lattice: Array
+    filled: NDArray[np.bool_]
+    worth: float
+
+    @classmethod
+    def of(cls, points: Array, spacing: float, sizes: SizeModel) -> _Patch:
+        """Return the patch of `points` on a lattice that is just fine enough."""
+        whole = float(len(points)) * spacing**2
+        middle = points.mean(axis=0, keepdims=True)
+        points, spacing = _coarsened(points, spacing, float(sizes.areas(middle)[0]))
+        free = collect(points, np.full((1, len(points)), whole / len(points)))
+        single = Stats(free.mass, free.mean, sizes.clamp(free.scatter, free.mean))
+        low = points.min(axis=0) - 4 * spacing
+        cells = np.rint((points - low) / spacing).astype(np.intp)
+        width, height = cells.max(axis=0) + 5
+        mask = np.zeros((height, width), dtype=bool)
+        mask[cells[:, 1], cells[:, 0]] = True
+        ys, xs = np.mgrid[0:height, 0:width]
+        lattice = np.stack([xs.ravel(), ys.ravel()], axis=1) * spacing + low
+        worth = _EVIDENCE * spacing**2 / float(sizes.areas(single.mean)[0])
+        return cls(points, free, single, lattice, mask.ravel(), worth)
+
+    def uncovered(self, means: Array, extents: Array) -> Array:
+        """Return the probability that objects leave the cells of the lattice empty, (k, m)."""
+        shares = np.full(len(means), 1 / len(means))
+        distances = squared_distances(self.lattice, Mixture(shares, means, extents))
+        return 1 - _SILHOUETTE.cover(distances)
+
+    def evidence(self, empty: Array) -> Array:
+        """Return the log-likelihood of the patch where objects leave cells empty, (..., m)."""
+        chance = _OUTSIDE + (_INSIDE - _OUTSIDE) * (1 - empty)
+        logs = np.where(self.filled, np.log(chance), np.log1p(-chance))
+        return np.asarray(logs.sum(axis=-1) * self.worth)
+
+    def likelihood(self, parts: Stats) -> float:
+        """Return the log-likelihood of the patch under some objects."""
+        return float(self.evidence(np.prod(self.uncovered(parts.mean, parts.scatter), axis=0)))
+
+
+def _fitted(patch: _Patch, count: int, sizes: SizeModel) -> tuple[Stats, float]:
+    """Fit so many objects to a patch: places and sizes in turns.
+
+    Returns
+    -------
+    parts, score
+        Mass, mean and extent of each, and their log-posterior without the price.
+    """
+    means = _spread_out(patch.points, count, sizes, patch.single)
+    like = np.repeat(patch.single.scatter, count, axis=0)
+    stretch = np.zeros((count, 2))
+    if count == 1:
+        stretch = sizes.stretch(like, means)
+    pairs = np.divmod(np.arange(count * len(patch.points)), len(patch.points))
+    score = -np.inf
+    for _ in range(_TURNS):
+        extents = sizes.covariances(means, like, stretch)
         mixture = Mixture(np.full(count, 1 / count), means, extents)
-        pairs = np.divmod(np.arange(count * len(points)), len(points))
-        near = silhouettes(points, mixture, pairs, likelihood=likelihood)
+        near = silhouettes(patch.points, mixture, pairs, likelihood=_SILHOUETTE)
         stats = near.e_step(means)
         stride, way = np.ones(count), np.zeros((count, 2))
         for _ in range(_ROUNDS):
@@ -197,25 +274,50 @@ def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) 
             stride = longer(stride, way, before)
             means = means + stride[:, None] * (stats.mean - means)
             stats = near.e_step(means)
-        mixture = replace(mixture, means=means)
-        logs = evidence(mixture)
-        score = logs * _EVIDENCE * spacing**2 / expected - _PRICE * count
-        scores.append(score)
-        if score > best_score:
-            best_score, best_logs, worse = score, logs, 0
-            best = Stats(stats.mass * whole / len(points), mixture.means, mixture.covariances)
-        elif (worse := worse + 1) == _ENOUGH:
+        if count > 1:
+            like = stats.scatter
+        stretch, score, changed = _sized(patch, means, like, stretch, sizes)
+        if not changed:
             break
-    if len(best.mass) > 1:
-        # Or a single one of another size. What an object is unlike an ellipse grows with it.
-        alone = evidence(Mixture(np.ones(1), free.mean, free.scatter))
-        gain = (alone - best_logs) * _EVIDENCE * spacing**2 / whole
-        gain += _PRICE * (len(best.mass) - 1) - sizes.surprise(free.scatter, free.mean)
-        scores[0] = max(scores[0], best_score + gain)
-        if gain > 0:
-            best, best_score = free, scores[0]
-    chances = np.exp(np.array(scores) - best_score)
-    return Count(best, chances / chances.sum())
+    whole = patch.single.mass[0] / len(patch.points)
+    return Stats(stats.mass * whole, means, sizes.covariances(means, like, stretch)), score
+
+
+def _sized(
+    patch: _Patch, means: Array, like: Array, stretch: Array, sizes: SizeModel
+) -> tuple[Array, float, bool]:
+    """Stretch objects at fixed places, step by step, as long as that explains the patch better.
+
+    Returns
+    -------
+    stretch, score, changed
+        Shape (k, 2), as `SizeModel.covariances` takes it; the log-posterior; whether it rose.
+    """
+    spread = max(sizes.spread, _LEAST_SPREAD)
+
+    def penalty(stretch: Array) -> float:
+        return 0.5 * float((stretch**2).sum()) / spread**2
+
+    empty = patch.uncovered(means, sizes.covariances(means, like, stretch))
+    score = float(patch.evidence(np.prod(empty, axis=0))) - penalty(stretch)
+    stretch, begin = stretch.copy(), score
+    for _ in range(_SWEEPS):
+        before = score
+        for k in range(len(means)):
+            tried = stretch[k] + _STEPS
+            again = np.full(len(tried), k)
+            alone = patch.uncovered(
+                means[again], sizes.covariances(means[again], like[again], tried)
+            )
+            others = np.prod(np.delete(empty, k, axis=0), axis=0)
+            rest = penalty(np.delete(stretch, k, axis=0))
+            scores = patch.evidence(alone * others) - rest - [penalty(one) for one in tried]
+            best = int(scores.argmax())
+            if scores[best] > score + 1e-9:
+                score, stretch[k], empty[k] = float(scores[best]), tried[best], alone[best]
+        if score == before:
+            break
+    return stretch, score, score > begin
 
 
 def _coarsened(points: Array, spacing: float, area: float) -> tuple[Array, float]:

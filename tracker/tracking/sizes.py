@@ -120,8 +120,8 @@ class SizeModel:
         """
         return min(usual, float(np.exp(-2 * 2 * self.spread)))
 
-    def covariances(self, means: Array, like: Array) -> Array:
-        """Return typical extents, shape (k, 2, 2), px².
+    def covariances(self, means: Array, like: Array, stretch: Array | float = 0.0) -> Array:
+        """Return typical extents, or such as differ from them, shape (k, 2, 2), px².
 
         Parameters
         ----------
@@ -129,13 +129,27 @@ class SizeModel:
             Shape (k, 2), px.
         like
             Shape (k, 2, 2): where objects have any heading, theirs.
+        stretch
+            Shape (k, 2), logarithms of the ratios of the sides to typical ones: along x and y of
+            what is upright, else along and across.
         """
-        areas = self.areas(means)
+        first, second = (
+            self.areas(means) * np.diagonal(self.shape)[:, None] * np.exp(2 * np.transpose(stretch))
+        )
         if self.upright:
-            return areas[:, None, None] * self.shape
+            zeros = np.zeros_like(first)
+            return np.array([first, zeros, zeros, second]).T.reshape(-1, 2, 2)
         _, _, heading = _parts(like)
-        long, short = np.diagonal(self.shape)
-        return _whole(areas * (long + short) / 2, areas * (long - short) / 2, heading)
+        return _whole((first + second) / 2, (first - second) / 2, heading)
+
+    def stretch(self, covariances: Array, means: Array) -> Array:
+        """Return how far extents differ from the typical ones, as `covariances` takes it."""
+        typical = self.areas(means) * np.diagonal(self.shape)[:, None]
+        middle, half, _ = _parts(covariances)
+        sides = np.array([middle + half, middle - half])
+        if self.upright:
+            sides = np.diagonal(covariances, axis1=1, axis2=2).T
+        return np.asarray(np.log(sides / typical).T / 2)
 
     def clamp(self, covariances: Array, means: Array, freedom: Array | float = 1.0) -> Array:
         """Limit how far the lengths of each extent differ from the typical ones.
