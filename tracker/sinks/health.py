@@ -7,6 +7,7 @@ import numpy as np
 from tracker.types import Array, Snapshot, Status
 
 _FEW_TRACKS = 5  # fewer say nothing
+_FEW_FRAMES = 25  # likewise, as an object is reported some frames after its first sight
 _FLOODS = 0.1  # share of frames in which the picture changed as a whole
 _UNEXPLAINED = 0.4  # share of the foreground that no track explains
 _UNSEEN = 0.25  # share of rows in which a track is not seen
@@ -67,7 +68,8 @@ class Health:
                 "background for long enough; look at the tint of `--set overlay.tint=true`, and "
                 "try another foreground.model"
             )
-        if self._rows and self._unexplained > _UNEXPLAINED * self._points:
+        long = self._frames >= _FEW_FRAMES
+        if long and self._rows and self._unexplained > _UNEXPLAINED * self._points:
             share = self._unexplained / self._points
             found.append(
                 f"{share:.0%} of the foreground belongs to no track, so most of it is noise or "
