@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from tracker.evaluation import (
     score_boxes,
     score_points,
 )
-from tracker.synthetic import MEETING_KINDS, meeting, score_meeting
+from tracker.synthetic import MEETING_KINDS, Meeting, gathering, meeting, score_meeting
 from tracker.types import Array
 
 OURS = "tracker"
@@ -222,13 +223,17 @@ def demo(bench: Bench) -> Iterator[Table]:
 
 
 def meetings(bench: Bench) -> Iterator[Table]:
-    """Measure random meetings of two objects, as bare point sets."""
+    """Measure random meetings of two and more objects, as bare point sets."""
+    kinds: dict[str, Callable[[np.random.Generator], Meeting]] = {
+        **{f"two: {kind}": partial(meeting, kind) for kind in MEETING_KINDS},
+        "three cross": partial(gathering, 3),
+        "four cross": partial(gathering, 4),
+    }
     lines = []
-    for kind in MEETING_KINDS:
+    for place, (kind, make) in enumerate(kinds.items()):
         kept, errors, spent = 0, [], []
         for number in range(MEETINGS):
-            rng = np.random.default_rng([bench.seed, MEETING_KINDS.index(kind), number])
-            truth = meeting(kind, rng)
+            truth = make(np.random.default_rng([bench.seed, place, number]))
             tracker, snapshots = Tracker(), []
             for i, points in enumerate(truth.points):
                 begin = time.perf_counter()
@@ -247,7 +252,7 @@ def meetings(bench: Bench) -> Iterator[Table]:
             )
         )
     yield Table(
-        f"Random meetings of two objects as point sets, seed {bench.seed}",
+        f"Random meetings of objects as point sets, seed {bench.seed}",
         ("meeting", "identities kept", "median error in contact", "median update", "mean update"),
         lines,
     )

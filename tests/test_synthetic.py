@@ -24,6 +24,7 @@ from tracker.synthetic import (
     crowd,
     demo_scene,
     dog,
+    gathering,
     meeting,
     person,
     robot,
@@ -362,3 +363,18 @@ def test_a_score_tells_kept_from_swapped_and_measures_the_error() -> None:
     assert not score_meeting(truth, snapshots(truth.centres, truth.covariances, lost)).kept
     with pytest.raises(ValueError, match="wants as many snapshots"):
         score_meeting(truth, [])
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_a_gathering_crosses_one_place_and_parts(count: int) -> None:
+    whole, again = (gathering(count, np.random.default_rng(count)) for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(whole.points, again.points, strict=True))
+    assert whole.centres.shape == (len(whole.points), count, 2)
+    assert whole.overlapped.any()
+    assert not whole.overlapped[[0, -1]].any()
+    apart = np.linalg.norm(whole.centres - whole.centres.mean(axis=1, keepdims=True), axis=2)
+    assert apart.max(axis=1).min() < 0.3 * apart[0].min()
+    for place, points in ((0, whole.points[0]), (-1, whole.points[-1])):
+        nearest = np.linalg.norm(points[:, None] - whole.centres[place], axis=2).argmin(axis=1)
+        areas = np.pi * 4 * np.sqrt(np.linalg.det(whole.covariances))
+        assert np.bincount(nearest) == pytest.approx(areas, rel=0.3)

@@ -54,25 +54,25 @@ def eruptions(count: int = 400, seed: int = 2) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """Two objects that come together and part, seen only as the union of their masks.
+    """Objects that come together and part, seen only as the union of their masks.
 
     Parameters
     ----------
     kind
-        One of `MEETING_KINDS`.
+        One of `MEETING_KINDS`, or how many objects there are.
     points
         One array of shape (n, 2) a frame: whole pixel coordinates x, y of the union, ragged at its
         edges and with holes.
     centres
-        Shape (frames, 2 objects, 2), px.
+        Shape (frames, objects, 2), px.
     covariances
-        Shape (2 objects, 2, 2), px²: the extent of each object, whose outline wobbles about the
+        Shape (objects, 2, 2), px²: the extent of each object, whose outline wobbles about the
         ellipse at 2 standard deviations.
     overlapped
-        Shape (frames,), True where the two masks share pixels.
+        Shape (frames,), True where masks share pixels.
     """
 
-    kind: MeetingKind
+    kind: str
     points: tuple[Array, ...]
     centres: Array
     covariances: Array
@@ -86,9 +86,9 @@ class MeetingScore:
     Parameters
     ----------
     kept
-        True where both objects are tracked before and after, each under the same id.
+        True where all objects are tracked before and after, each under the same id.
     error
-        Median distance while overlapped, over both objects, between an object's centre and the
+        Median distance while overlapped, over all objects, between an object's centre and the
         track that had it before they met, px; infinite where that track is missing.
     """
 
@@ -161,18 +161,52 @@ def meeting(
     onward = _pace(times, pause, turns=False)[:, None, None]
     across = _pace(times, pause, turns=turns)[:, None, None]
     centres = np.stack([offset, -offset]) / 2 + tangent * onward + normal * across
-    centres += _wander(times, rng)
-    centres -= np.floor(centres.min((0, 1))) - 80  # clear of the picture's border
+    return _seen_as_one(kind, centres + _wander(times, rng), covariances, rng)
 
-    wobbles = [_Wobble(len(times), rng) for _ in range(2)]
+
+def gathering(count: int, rng: np.random.Generator) -> Meeting:
+    """Make a random meeting of several objects that cross one place within a few frames.
+
+    They come from all sides, sized and fast as those of `meeting`, each up to four frames earlier
+    or later than the middle and up to a third of its length beside it.
+
+    Parameters
+    ----------
+    count
+        How many objects there are.
+    rng
+        Where the randomness comes from.
+    """
+    covariances = np.stack([_random_covariance(rng) for _ in range(count)])
+    half = round(rng.uniform(36, 46))
+    times = np.arange(-half, half + 1, dtype=float)
+    angles = rng.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(count) / count
+    angles += rng.uniform(-0.4, 0.4, count)
+    headings = np.stack([_direction(angle) for angle in angles])
+    beside = headings @ _rotation(np.pi / 2)
+    lengths = 2 * np.linalg.det(covariances) ** 0.25
+    offsets = (rng.uniform(-1, 1, count) * lengths / 3)[:, None] * beside
+    speeds, late = rng.uniform(3, 8, count), rng.uniform(-4, 4, count)
+    ways = speeds * (times[:, None] - late)
+    centres = offsets + ways[:, :, None] * headings + _wander(times, rng, count)
+    return _seen_as_one(f"{count} objects", centres, covariances, rng)
+
+
+def _seen_as_one(
+    kind: str, centres: Array, covariances: Array, rng: np.random.Generator
+) -> Meeting:
+    """Draw objects frame by frame, and keep nothing but the union of their masks."""
+    frames, objects, _ = centres.shape
+    centres = centres - (np.floor(centres.min((0, 1))) - 80)  # clear of the picture's border
+    wobbles = [_Wobble(frames, rng) for _ in range(objects)]
     size = np.ceil(centres.max((0, 1))).astype(int) + 80
-    points, overlapped = [], np.zeros(len(times), bool)
-    for i in range(len(times)):
+    points, overlapped = [], np.zeros(frames, bool)
+    for i in range(frames):
         count = np.zeros(size[::-1], np.uint8)
-        for k in range(2):
+        for k in range(objects):
             x, y, inside = wobbles[k].silhouette(i, centres[i, k], covariances[k], rng)
             count[y : y + inside.shape[0], x : x + inside.shape[1]] += inside
-        overlapped[i] = bool((count == 2).any())
+        overlapped[i] = bool((count > 1).any())
         row, column = np.nonzero(count)
         kept = rng.random(len(row)) > 0.03  # pin holes
         points.append(np.column_stack([column, row])[kept].astype(float))
@@ -206,7 +240,7 @@ def score_meeting(truth: Meeting, snapshots: Sequence[Snapshot]) -> MeetingScore
 
 
 def owners(truth: Meeting, snapshots: Sequence[Snapshot], frame: int) -> list[int | None]:
-    """Return for both objects the id of the track nearest to the centre, if it is inside."""
+    """Return for each object the id of the track nearest to the centre, if it is inside."""
     found: list[int | None] = []
     for centre, covariance in zip(truth.centres[frame], truth.covariances, strict=True):
         inverse = np.linalg.inv(covariance)
@@ -274,11 +308,14 @@ def _pace(times: Array, pause: float, *, turns: bool) -> Array:
     return 2 * float(ramp(np.array(-pause / 2))) - ahead - behind
 
 
-def _wander(times: Array, rng: np.random.Generator) -> Array:
-    """Return small random accelerations as ways, zero with zero speed midway, (frames, 2, 2)."""
+def _wander(times: Array, rng: np.random.Generator, objects: int = 2) -> Array:
+    """Return small random accelerations as ways, zero with zero speed midway.
+
+    The shape is (frames, objects, 2).
+    """
     half = len(times) // 2
-    ways = [rng.normal(0, 0.1, (half, 2, 2)).cumsum(0).cumsum(0) for _ in range(2)]
-    return np.concatenate([ways[0][::-1], np.zeros((1, 2, 2)), ways[1]])
+    ways = [rng.normal(0, 0.1, (half, objects, 2)).cumsum(0).cumsum(0) for _ in range(2)]
+    return np.concatenate([ways[0][::-1], np.zeros((1, objects, 2)), ways[1]])
 
 
 def _direction(angle: float) -> Array:
