@@ -20,6 +20,7 @@ from tracker.tracking.verdicts import as_contacts, verdicts
 from tracker.types import Contact, Event, Snapshot, Status, Track
 
 _PROOF = 10  # frames apart from others that prove an object which only one pass has seen
+_NEVER_SURER = 0.01  # chance that a pass is wrong, however sure it is
 _LEAP = 3.0  # standard deviations of the extent that no object moves in a frame
 _LAST_RESORT = 0.01  # how sure a leap is where the number of objects is known
 
@@ -136,6 +137,11 @@ class _Link(NamedTuple):
     first: int
     second: int
 
+    @property
+    def odds(self) -> float:
+        """How much likelier it is that the pass kept the name than that it did not."""
+        return self.sure / (1 - self.sure + _NEVER_SURER)
+
 
 def _cut(found: Sequence[Sequence[Pair]]) -> tuple[list[_Piece], list[_Link]]:
     """Cut the tracks of both passes where their partner changes, and link what each holds for one.
@@ -189,7 +195,7 @@ def _objects(pieces: Sequence[_Piece], links: Iterable[_Link]) -> list[list[_Pie
     """
     group = {number: [number] for number in range(len(pieces))}
     seen = [piece.seen for piece in pieces]
-    for link in sorted(links, key=lambda link: (-link.sure * link.frames, link)):
+    for link in sorted(links, key=lambda link: (-link.odds * link.frames, link)):
         one, other = group[link.first], group[link.second]
         if one is other or not link.sure or seen[one[0]] & seen[other[0]]:
             continue
