@@ -36,6 +36,7 @@ _REFIT = 25  # new patches before the sizes are fitted again, or as many as ther
 _REACH_RATE = 0.05
 _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen while it coasted
 _ODDS = (0.02, 1e4)  # of existence, at least and at most
+_RETURN = 3.0  # lengths from where it should be at which a lost object may turn up
 _JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
 _CLUTTER = 0.3  # how likely a sighting is without an object, relative to one with
 
@@ -280,7 +281,8 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     there = objects.confirmed & ~objects.missing
     jumped = gone[lost] & bool(gone.sum() >= max(_JUMPED, there.sum() + 1))
     anywhere = ((full & waited) | jumped)[:, None]
-    allowed = large & ((small & (cost < 9.0)) | anywhere)
+    near = np.einsum("kbi,kbi->kb", apart, apart) < _RETURN**2 * areas[:, None]
+    allowed = large & ((small & near & (cost < 9.0)) | anywhere)
     if not allowed.any():
         return state, info
     rows, columns = linear_sum_assignment(np.where(allowed, cost, 1e9))
