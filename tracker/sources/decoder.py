@@ -26,6 +26,7 @@ from tracker.sources import errand, readers, wire
 from tracker.types import Frame, Image
 
 LOG_LIMIT = 1 << 20  # bytes of the decoder's own messages that are kept
+PIPE_BYTES = 1 << 20  # the foreground of a frame takes some 100 kB
 COMPLAINT = re.compile(r"^\[\w+ @ 0x[0-9a-f]+\] (.+)$", re.MULTILINE)
 
 
@@ -195,6 +196,17 @@ def sampled(request: dict[str, Any], count: int) -> Iterator[Image]:
         yield reading.image
 
 
+def roomy(pipe: BinaryIO) -> None:
+    """Let a pipe hold what errands say of some frames: they should not wait for the program.
+
+    Linux alone can do that, and only as long as a user's pipes are not too large together.
+    """
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
 def with_complaints(ending: readers.Ending) -> readers.Ending:
     """Call a reading damaged where the decoder complained: it may have shown distorted pictures."""
     complaints = COMPLAINT.findall(os.pread(2, LOG_LIMIT, 0).decode(errors="replace"))
@@ -217,6 +229,7 @@ def main() -> None:
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     messages = os.fdopen(os.dup(1), "wb")
+    roomy(messages)
     os.dup2(2, 1)  # whatever a library prints must not reach the pipe
     commands = sys.stdin.buffer
     request = json.loads(commands.readline())
