@@ -255,8 +255,6 @@ class _Run:
 
     def track(self) -> None:
         """Follow the objects from the first frame to the last and write the results."""
-        from tracker.tracking import delayed
-
         job, config = self.job, self.job.config
         if job.refine:  # the overlay waits for the second pass
             config = replace(config, output=replace(config.output, video=False))
@@ -271,6 +269,8 @@ class _Run:
                     )
                 foreground = _foreground_of(source, config.foreground, self.timings)
                 self.scene = foreground.scene
+            from tracker.tracking import delayed  # heavy: imported while the source was opened
+
             lag = 0.0 if job.refine else _lag(config.tracking, source.facts)
             sinks = stack.enter_context(
                 open_sinks(
