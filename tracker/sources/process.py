@@ -188,11 +188,10 @@ class Decoder:
         if not isinstance(message, wire.Message):
             return message
         place = message.slot * self._size
-        pixels = np.frombuffer(self._memory[place : place + self._size], np.uint8)
+        pixels = np.frombuffer(self._memory, np.uint8, self._size, place)
         image: Image = pixels.reshape(self._shape)
         self._held += 1
-        # Every picture made of these pixels keeps this array alive (of the slice of memory that it
-        # lies in, numpy keeps a view of its own), so it goes when the last of them goes.
+        # Every picture made of these pixels keeps this array alive, so it goes with the last one.
         weakref.finalize(pixels, self._free, message.slot).atexit = False
         if self._held > self._slots - FEWEST_SLOTS + 2:
             image = image.copy()
