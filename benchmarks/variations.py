@@ -132,7 +132,7 @@ ABLATION = (
         patches=((contact._Verdict, "exchanged", property(lambda _: False)),),
     ),
     Variation("lag (told at once)", ("tracking.lag_seconds=0",)),
-    Variation("smoothing", patches=((lag, "smoothed", lambda rows, _: dict(rows)),)),
+    Variation("smoothing", patches=((lag, "smoothed", lambda paths, *_: paths),)),
 )
 
 

@@ -65,11 +65,9 @@ def combine(
     tracks: list[dict[int, Track]] = [{} for _ in forward]
     # The final names of the tracks of either pass.
     ahead, behind = ([dict[int, int]() for _ in forward] for _ in range(2))
-    found = [
-        _Found(smoothed(rows, times), own)
-        for own in _objects(pieces, links)
-        if (rows := _best_rows(own))
-    ]
+    kept = [(own, rows) for own in _objects(pieces, links) if (rows := _best_rows(own))]
+    smooth = smoothed([rows for _, rows in kept], times)
+    found = [_Found(rows, own) for rows, (own, _) in zip(smooth, kept, strict=True)]
     found.sort(key=lambda one: min(one.rows))
     if objects:
         found = _no_more_than(objects, found)

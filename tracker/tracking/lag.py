@@ -89,7 +89,7 @@ class _Waiting:
             return []
         begin = len(self._window) - len(self._frames)
         out = [frame for frame in self._frames if frame.time <= until]
-        tracks = _tracks(self._window)[begin : begin + len(out)]
+        tracks = _tracks(self._window, range(begin, begin + len(out)))
         told = []
         for frame, known, here in zip(out, self._window[begin:], tracks, strict=False):
             self._names |= {track.id for track in here}
@@ -99,26 +99,24 @@ class _Waiting:
         return told
 
 
-def _tracks(window: Sequence[Snapshot]) -> list[list[Track]]:
-    """Return the tracks in each frame of a window, in the light of the whole of it."""
+def _tracks(window: Sequence[Snapshot], wanted: range) -> list[list[Track]]:
+    """Return the tracks in some frames of a window, in the light of the whole of it."""
     paths: dict[int, dict[int, Track]] = defaultdict(dict)  # by name and place
     for place, here in enumerate(settled(window)):
         for track in (*here.tracks, *here.candidates):
             paths[track.id][place] = track
     alive = {track.id for track in window[-1].tracks}
     ended = {track.id for here in window for track in here.tracks} - alive
-    times = np.array([one.time for one in window])
-    tracks: list[list[Track]] = [[] for _ in window]
+    kept = []
     for name in sorted(alive | ended):
         rows = paths[name]
         if name in ended:
             sights = [place for place, track in rows.items() if track.status is Status.SEEN]
             last = max(sights, default=-1)
             rows = {place: track for place, track in rows.items() if place <= last}
-        if rows:
-            for place, track in smoothed(rows, times).items():
-                tracks[place].append(track)
-    return tracks
+        kept.append(rows)
+    smooth = smoothed(kept, np.array([one.time for one in window]), wanted)
+    return [[rows[place] for rows in smooth if place in rows] for place in wanted]
 
 
 def _about(result: Snapshot, names: set[int]) -> Snapshot:
