@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -197,18 +198,20 @@ class _Patch:
         Mass, mean and scatter of all of it; the same with the scatter limited as one object's is.
     lattice
         Shape (m, 2), the cells of the box around it, px.
-    filled
-        Shape (m,), which of them belong to the patch.
     worth
         Independent samples that one cell is worth.
+    covered, rise
+        Shape (m,), the probability of what each cell shows if an object covers it, and by how much
+        it rises if none does.
     """
 
     points: Array
     free: Stats
     single: Stats
     lattice: Array
-    filled: NDArray[np.bool_]
     worth: float
+    covered: Array
+    rise: Array
 
     @classmethod
     def of(cls, points: Array, spacing: float, sizes: SizeModel) -> _Patch:
@@ -226,23 +229,28 @@ class _Patch:
         ys, xs = np.mgrid[0:height, 0:width]
         lattice = np.stack([xs.ravel(), ys.ravel()], axis=1) * spacing + low
         worth = _EVIDENCE * spacing**2 / float(sizes.areas(single.mean)[0])
-        return cls(points, free, single, lattice, mask.ravel(), worth)
-
-    def uncovered(self, means: Array, extents: Array) -> Array:
-        """Return the probability that objects leave the cells of the lattice empty, (k, m)."""
-        shares = np.full(len(means), 1 / len(means))
-        distances = squared_distances(self.lattice, Mixture(shares, means, extents))
-        return 1 - _SILHOUETTE.cover(distances)
+        filled = mask.ravel()
+        covered = np.where(filled, _INSIDE, 1 - _INSIDE)
+        rise = np.where(filled, _OUTSIDE - _INSIDE, _INSIDE - _OUTSIDE)
+        return cls(points, free, single, lattice, worth, covered, rise)
 
     def evidence(self, empty: Array) -> Array:
         """Return the log-likelihood of the patch where objects leave cells empty, (..., m)."""
-        chance = _OUTSIDE + (_INSIDE - _OUTSIDE) * (1 - empty)
-        logs = np.where(self.filled, np.log(chance), np.log1p(-chance))
-        return np.asarray(logs.sum(axis=-1) * self.worth)
+        return np.asarray(np.log(self.covered + self.rise * empty).sum(axis=-1) * self.worth)
 
     def likelihood(self, parts: Stats) -> float:
         """Return the log-likelihood of the patch under some objects."""
-        return float(self.evidence(np.prod(self.uncovered(parts.mean, parts.scatter), axis=0)))
+        shares = np.full(len(parts.mass), 1 / len(parts.mass))
+        mixture = Mixture(shares, parts.mean, parts.scatter)
+        empty = 1 - _SILHOUETTE.cover(squared_distances(self.lattice, mixture))
+        return float(self.evidence(np.prod(empty, axis=0)))
+
+    def squares(self, means: Array, headings: Array) -> Array:
+        """Return how far the cells are from objects along and across these, squared, (k, 2, m)."""
+        x, y = self.lattice.T[:, None, :] - means.T[:, :, None]
+        cosine, sine = headings[:, :, None]
+        half, lean = (x * x + y * y) / 2, (x * x - y * y) / 2 * cosine + x * y * sine
+        return np.maximum(np.stack([half + lean, half - lean], axis=1), 0.0)
 
 
 def _fitted(patch: _Patch, count: int, sizes: SizeModel) -> tuple[Stats, float]:
@@ -293,29 +301,30 @@ def _sized(
     stretch, score, changed
         Shape (k, 2), as `SizeModel.covariances` takes it; the log-posterior; whether it rose.
     """
-    spread = max(sizes.spread, _LEAST_SPREAD)
+    cost = 0.5 / max(sizes.spread, _LEAST_SPREAD) ** 2
+    squares = patch.squares(means, sizes.headings(like))
 
-    def penalty(stretch: Array) -> float:
-        return 0.5 * float((stretch**2).sum()) / spread**2
+    def uncovered(k: int, stretch: Array) -> Array:
+        """Return the probability that object k, stretched in n ways, leaves cells empty, (n, m)."""
+        sides = sizes.sides(means[k : k + 1], stretch)
+        return 1 - _SILHOUETTE.cover((1 / sides).T @ squares[k])
 
-    empty = patch.uncovered(means, sizes.covariances(means, like, stretch))
-    score = float(patch.evidence(np.prod(empty, axis=0))) - penalty(stretch)
-    stretch, begin = stretch.copy(), score
-    for _ in range(_SWEEPS):
-        before = score
-        for k in range(len(means)):
-            tried = stretch[k] + _STEPS
-            again = np.full(len(tried), k)
-            alone = patch.uncovered(
-                means[again], sizes.covariances(means[again], like[again], tried)
-            )
-            others = np.prod(np.delete(empty, k, axis=0), axis=0)
-            rest = penalty(np.delete(stretch, k, axis=0))
-            scores = patch.evidence(alone * others) - rest - [penalty(one) for one in tried]
-            best = int(scores.argmax())
-            if scores[best] > score + 1e-9:
-                score, stretch[k], empty[k] = float(scores[best]), tried[best], alone[best]
-        if score == before:
+    count, stretch = len(means), stretch.copy()
+    empty = np.concatenate([uncovered(k, stretch[k : k + 1]) for k in range(count)])
+    begin = score = float(patch.evidence(np.prod(empty, axis=0))) - cost * float((stretch**2).sum())
+    in_vain = 0  # how many were tried since one of them changed
+    for k in islice(cycle(range(count)), _SWEEPS * count):
+        others = np.arange(count) != k
+        tried = stretch[k] + _STEPS
+        alone = uncovered(k, tried)
+        scores = patch.evidence(alone * np.prod(empty[others], axis=0))
+        scores -= cost * ((tried**2).sum(axis=1) + (stretch[others] ** 2).sum())
+        best = int(scores.argmax())
+        in_vain += 1
+        if scores[best] > score + 1e-9:
+            score, stretch[k], empty[k] = float(scores[best]), tried[best], alone[best]
+            in_vain = 0
+        elif in_vain == count:
             break
     return stretch, score, score > begin
 

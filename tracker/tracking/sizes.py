@@ -133,14 +133,23 @@ class SizeModel:
             Shape (k, 2), logarithms of the ratios of the sides to typical ones: along x and y of
             what is upright, else along and across.
         """
-        first, second = (
-            self.areas(means) * np.diagonal(self.shape)[:, None] * np.exp(2 * np.transpose(stretch))
-        )
+        first, second = self.sides(means, stretch)
         if self.upright:
             zeros = np.zeros_like(first)
             return np.array([first, zeros, zeros, second]).T.reshape(-1, 2, 2)
-        _, _, heading = _parts(like)
-        return _whole((first + second) / 2, (first - second) / 2, heading)
+        return _whole((first + second) / 2, (first - second) / 2, self.headings(like))
+
+    def sides(self, means: Array, stretch: Array | float = 0.0) -> Array:
+        """Return the variances of typical extents, or others, along their axes, (2, k), px²."""
+        typical = self.areas(means) * np.diagonal(self.shape)[:, None]
+        sides: Array = typical * np.exp(2 * np.transpose(stretch))
+        return sides
+
+    def headings(self, like: Array) -> Array:
+        """Return the cosine and sine of twice the angle of the axes of such extents, (2, k)."""
+        if self.upright:
+            return np.array([np.ones(len(like)), np.zeros(len(like))])
+        return _parts(like)[2]
 
     def stretch(self, covariances: Array, means: Array) -> Array:
         """Return how far extents differ from the typical ones, as `covariances` takes it."""
