@@ -143,9 +143,14 @@ class Coverage:
         # A soft rim centred on the outline would lengthen the first moment by π²δ²; drawn in by a
         # third of that, a covered side weighs as much as one that ends in background.
         outline = 1.0 - (np.pi * self.softness) ** 2 / 3
-        exponent = (np.sqrt(distances) * 0.5 - outline) / self.softness
-        a: Array = 1.0 / (1.0 + np.exp(np.minimum(exponent, -_LOWEST_EXPONENT)))
-        return a
+        a: Array = np.sqrt(distances)  # all else in its place: the arrays are large, and many
+        a *= 0.5
+        a -= outline
+        a /= self.softness
+        np.minimum(a, -_LOWEST_EXPONENT, out=a)
+        np.exp(a, out=a)
+        a += 1.0
+        return np.divide(1.0, a, out=a)
 
     def responsibilities(self, distances: Array) -> tuple[Array, Array]:
         """Give each point to every object that covers it: Σ_k r_ik may exceed 1.

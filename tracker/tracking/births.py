@@ -250,7 +250,8 @@ class _Patch:
         x, y = self.lattice.T[:, None, :] - means.T[:, :, None]
         cosine, sine = headings[:, :, None]
         half, lean = (x * x + y * y) / 2, (x * x - y * y) / 2 * cosine + x * y * sine
-        return np.maximum(np.stack([half + lean, half - lean], axis=1), 0.0)
+        squares: Array = np.maximum(np.stack([half + lean, half - lean], axis=1), 0.0)
+        return squares
 
 
 def _fitted(patch: _Patch, count: int, sizes: SizeModel) -> tuple[Stats, float]:
