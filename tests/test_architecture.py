@@ -36,6 +36,7 @@ LIBRARIES = {
     "tracking": {"numpy", "scipy"},
     "evaluation": {"numpy", "scipy"},
     "interrupts": set(),
+    "beside": set(),
     "settings": {"msgspec"},
     "pipeline": set(),
     "cli": {"cyclopts", "rich"},
@@ -48,10 +49,19 @@ ROOMS = {
     "tracking": {"types", "errors", "config", "mixture"},
     "evaluation": {"types", "errors"},
     "foreground": {"types", "errors", "config"},
-    "sources": {"__init__", "types", "errors", "config", "synthetic"},
+    "sources": {"types", "errors", "config", "beside", "synthetic"},
     "synthetic": {"types", "errors", "config", "sources"},
     "overlay": {"types", "errors", "config"},
-    "sinks": {"types", "errors", "config", "overlay", "sources", "settings", "__init__"},
+    "sinks": {
+        "types",
+        "errors",
+        "config",
+        "overlay",
+        "sources",
+        "settings",
+        "beside",
+        "__init__",
+    },
     "fitting": {
         "types",
         "errors",
@@ -64,6 +74,7 @@ ROOMS = {
     },
     "settings": {"errors", "config"},
     "interrupts": set(),
+    "beside": {"__init__"},
 }
 PURE = {"mixture", "tracking"}
 IMPURE = {"datetime", "logging", "os", "random", "time"}

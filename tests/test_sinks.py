@@ -14,13 +14,14 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tracker.config import Config, OutputOptions
+from tracker.beside import launch
+from tracker.config import Config, OutputOptions, OverlayOptions
 from tracker.errors import OutputError
-from tracker.overlay import Overlay
 from tracker.sinks import (
     ContactsTable,
     FramesTable,
@@ -292,7 +293,7 @@ def test_video_keeps_size_times_and_colours(tmp_path: Path, size: tuple[int, int
     times = [0.0, 0.04, 0.1, 0.101, 2.5]
     image = np.zeros((size[1], size[0], 3), np.uint8)
     image[:] = (40, 90, 200)
-    with OverlayVideo(tmp_path / "o.mp4", Overlay(), 25.0, size) as video:
+    with OverlayVideo(tmp_path / "o.mp4", OverlayOptions(), 25.0) as video:
         for index, moment in enumerate(times):
             video.write(Frame(index, 7 + moment, image), Snapshot(index, 7 + moment, ()))
     frames = decoded(tmp_path / "o.mp4")
@@ -371,11 +372,46 @@ def test_a_frame_of_another_size_is_refused(tmp_path: Path) -> None:
     (first, snapshot), (other, _) = items(1)[0], items(1, (32, 48))[0]
     with (
         pytest.raises(OutputError, match="has 32x48 px where the first has 64x48"),
-        OverlayVideo(tmp_path / "o.mp4", Overlay(), 25.0, (64, 48)) as video,
+        OverlayVideo(tmp_path / "o.mp4", OverlayOptions(), 25.0) as video,
     ):
         video.write(first, snapshot)
         video.write(replace(other, index=1), replace(snapshot, frame=1))
     assert present(tmp_path) == {"o.mp4.partial"}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+def test_an_encoder_that_is_killed_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def remember(*arguments: Any) -> subprocess.Popen[bytes]:
+        started.append(launch(*arguments))
+        return started[0]
+
+    monkeypatch.setattr("tracker.sinks.video.launch", remember)
+    shared = set(Path("/dev/shm").glob("tracker-*"))
+    with (
+        pytest.raises(OutputError, match=r"the encoder died \(SIGKILL\); run with --no-video"),
+        OverlayVideo(tmp_path / "o.mp4", OverlayOptions(), 25.0) as video,
+    ):
+        for place, (frame, snapshot) in enumerate(items(40)):
+            video.write(frame, snapshot)
+            if place == 20:
+                started[0].kill()
+    assert present(tmp_path) == {"o.mp4.partial"}
+    assert set(Path("/dev/shm").glob("tracker-*")) <= shared
+
+
+def test_an_interrupt_leaves_a_whole_video(tmp_path: Path) -> None:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        OverlayVideo(tmp_path / "o.mp4", OverlayOptions(), 25.0) as video,
+    ):
+        for frame, snapshot in items(30):
+            video.write(frame, snapshot)
+        raise KeyboardInterrupt
+    assert len(decoded(tmp_path / "o.mp4")) == 30
 
 
 def test_a_sink_that_cannot_open_closes_the_others(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Self
 
 from tracker.config import Config
-from tracker.overlay import Overlay
 from tracker.sinks.base import Sink
 from tracker.sinks.files import make_folder
 from tracker.sinks.health import Health
@@ -135,6 +134,4 @@ def open_sinks(
 
 def open_overlay(folder: Path | str, config: Config, facts: SourceFacts) -> OverlayVideo:
     """Return the overlay video of a run alone; see `open_sinks`."""
-    return OverlayVideo(
-        Path(folder) / "overlay.mp4", Overlay(config.overlay), facts.fps, facts.size
-    )
+    return OverlayVideo(Path(folder) / "overlay.mp4", config.overlay, facts.fps)

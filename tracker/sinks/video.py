@@ -2,69 +2,68 @@
 
 from __future__ import annotations
 
-import threading
+import contextlib
+import mmap
+import pickle
+import tempfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from queue import Queue
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import Self
 
-import cv2
+import numpy as np
 
+from tracker.beside import launch, obituary, reserve
+from tracker.config import OverlayOptions
 from tracker.errors import OutputError
-from tracker.overlay import Overlay
+from tracker.sinks.encoder import FAILED, WHOLE, Item, Order
 from tracker.sinks.files import ended_cleanly, partial_name, writing
 from tracker.types import Frame, Image, Snapshot
 
-if TYPE_CHECKING:
-    from av.container import OutputContainer
-    from av.video.stream import VideoStream
-
-_TIME_BASE = Fraction(1, 90_000)
-_QUEUED = 8  # frames that may wait for the encoder, at most,
-_QUEUED_BYTES = 20_000_000  # and of pictures; two of them always may
-_MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof"
+_SLOTS = 8  # pictures that may wait to be drawn, at most,
+_SLOTS_BYTES = 20_000_000  # and memory for them; two of them always may
 
 
 class OverlayVideo:
     """Writes the frames with their overlay as H.264 in fragmented MP4; a sink.
 
-    Drawing and encoding run in a thread of their own. Frames keep their own times, so the rate may
+    Drawing and encoding run in a process of their own. Frames keep their own times, so the rate may
     vary. About each second of video is a fragment that a crash leaves readable.
 
     Parameters
     ----------
     path
         The file's final name.
-    overlay
-        Draws the frames; nobody else may use it.
+    options
+        What to draw.
     fps
         Frame rate that the source claims, 1/s.
-    size
-        Width and height of the pictures that the source claims, px: fewer large ones wait for the
-        encoder.
     """
 
-    def __init__(self, path: Path, overlay: Overlay, fps: float, size: tuple[int, int]) -> None:
+    def __init__(self, path: Path, options: OverlayOptions, fps: float) -> None:
         self.path = path
-        self._overlay = overlay
-        self._rate = Fraction(fps if fps > 0 else 25.0).limit_denominator(1001)
-        bearable = _QUEUED_BYTES // (3 * size[0] * size[1])
-        self._queue: Queue[tuple[Frame, Snapshot] | None] = Queue(min(max(2, bearable), _QUEUED))
-        self._thread = threading.Thread(target=self._run, name="overlay video", daemon=True)
-        self._error: BaseException | None = None
-        self._size: tuple[int, int] | None = None
-        self._file: BinaryIO | None = None
+        rate = Fraction(fps if fps > 0 else 25.0).limit_denominator(1001)
+        self._order = Order(path, rate, options)
+        self._encoder: _Encoder | None = None
 
     def write(self, frame: Frame, snapshot: Snapshot) -> None:
         """Hand one frame to the encoder; waits where the encoder is far behind."""
-        self._raise_error()
-        self._queue.put((frame, snapshot))
+        image = frame.image
+        if self._encoder is None:
+            self._encoder = _Encoder(self._order, image.shape)
+        (height, width, _), (high, wide, _) = image.shape, self._encoder.shape
+        if (height, width) != (high, wide):
+            raise OutputError(
+                f"cannot write {self.path}: frame {frame.index} has {width}x{height} px where the "
+                f"first has {wide}x{high}; give all frames one size"
+            )
+        points = snapshot.foreground if self._order.options.tint else None
+        self._encoder.write(image, frame.time, replace(snapshot, foreground=points))
 
     def __enter__(self) -> Self:
         with writing(self.path):
-            self._file = partial_name(self.path).open("wb")
-        self._thread.start()
+            partial_name(self.path).write_bytes(b"")
         return self
 
     def __exit__(
@@ -73,95 +72,101 @@ class OverlayVideo:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._queue.put(None)
-        self._thread.join()
-        if not ended_cleanly(kind):
-            return  # the first error counts, and the partial file stays
-        self._raise_error()
+        clean = ended_cleanly(kind)  # else the first error counts, and the partial file stays
+        if self._encoder is not None:
+            try:
+                if clean:
+                    self._encoder.finish()
+            finally:
+                self._encoder.close()
+        if not clean:
+            return
         with writing(self.path):
-            if self._size is None:
+            if self._encoder is None:
                 partial_name(self.path).unlink()  # not a single frame came
             else:
                 partial_name(self.path).replace(self.path)
 
-    def _raise_error(self) -> None:
-        if self._error is None:
-            return
-        if isinstance(self._error, OutputError):
-            raise self._error
-        raise OutputError(
-            f"cannot write {self.path}: the encoder says {str(self._error)!r}; "
-            f"run with --no-video to go without it"
-        ) from self._error
 
-    def _run(self) -> None:
-        """Encode until the end; after an error only empty the queue, so that nobody waits."""
-        assert self._file is not None, "the thread starts in enter"
+class _Encoder:
+    """The process that draws and encodes, and the memory that it shares.
+
+    Parameters
+    ----------
+    order
+        What it is to write.
+    shape
+        Of the pictures: height, width, 3.
+    """
+
+    def __init__(self, order: Order, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self._path = order.path
+        size = int(np.prod(shape))
+        slots = min(max(2, _SLOTS_BYTES // size), _SLOTS)
+        self._free = list(range(slots))
+        with writing(order.path):
+            self._shared = Path(reserve(slots * size))
+            with self._shared.open("r+b") as file:
+                memory = mmap.mmap(file.fileno(), slots * size)
+        pictures = np.frombuffer(memory, np.uint8).reshape(slots, *shape)
+        self._images: list[Image] = list(pictures)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._process = launch("tracker.sinks.encoder", self._log)
+        assert self._process.stdin is not None, "launched with pipes"
+        assert self._process.stdout is not None, "launched with pipes"
+        self._commands, self._messages = self._process.stdin, self._process.stdout
+        self._say(order)
+        self._say((str(self._shared), pictures.shape))
+
+    def write(self, image: Image, time: float, snapshot: Snapshot) -> None:
+        """Hand over a picture, seen at `time` in s, and what is to be drawn over it."""
+        if not self._free:
+            self._wait()
+        slot = self._free.pop()
+        np.copyto(self._images[slot], image)
+        self._say(Item(slot, time, snapshot))
+
+    def finish(self) -> None:
+        """Wait until the file is whole."""
+        self._say(None)
+        while self._wait():
+            pass
+
+    def close(self) -> None:
+        """Let go of the process: without being told to finish it ends with what it has got."""
+        with contextlib.suppress(BrokenPipeError):
+            self._commands.close()
+        self._process.wait()
+        self._messages.close()
+        self._shared.unlink(missing_ok=True)  # it does so itself once it has mapped the memory
+        self._log.close()
+
+    def _say(self, value: object) -> None:
         try:
-            with writing(self.path), self._file:
-                self._encode(self._file)
-        except BaseException as error:
-            self._error = error
-            while self._queue.get() is not None:
+            pickle.dump(value, self._commands, pickle.HIGHEST_PROTOCOL)
+            self._commands.flush()
+        except BrokenPipeError:
+            while self._wait():  # it died, and says why
                 pass
 
-    def _encode(self, file: BinaryIO) -> None:
-        import av
+    def _wait(self) -> bool:
+        """Wait for a slot that may be written again; return False where the file is whole instead.
 
-        item = self._queue.get()
-        if item is None:
-            return
-        first = item[0]
-        height, width = first.image.shape[:2]
-        self._size = (width, height)
-        with av.open(file, "w", format="mp4", options={"movflags": _MOVFLAGS}) as container:
-            stream = self._add_stream(container)
-            previous = -1
-            while item is not None:
-                frame, snapshot = item
-                picture = self._picture(self._overlay.draw(frame.image, snapshot), frame.index)
-                coded = av.VideoFrame.from_ndarray(picture, format="yuv420p")
-                previous = max(round((frame.time - first.time) / _TIME_BASE), previous + 1)
-                coded.pts, coded.time_base = previous, _TIME_BASE
-                self._mux(container, stream, coded)
-                file.flush()
-                item = self._queue.get()
-            self._mux(container, stream, None)
-
-    def _add_stream(self, container: OutputContainer) -> VideoStream:
-        from av.video.reformatter import ColorRange, Colorspace
-
-        assert self._size is not None, "the first frame tells the size"
-        stream = container.add_stream("libx264", rate=self._rate)
-        stream.width, stream.height = (side + side % 2 for side in self._size)
-        stream.pix_fmt = "yuv420p"
-        stream.time_base = _TIME_BASE
-        context = stream.codec_context
-        context.time_base = _TIME_BASE
-        context.gop_size = max(1, round(self._rate))  # a key frame begins a fragment
-        context.max_b_frames = 0
-        context.color_range = ColorRange.MPEG
-        context.colorspace = Colorspace.ITU601  # what OpenCV's conversion yields
-        # Half the time of "superfast" for a picture no worse, in a file up to half as large again.
-        context.options = {"preset": "ultrafast", "crf": "24", "x264-params": "deblock=1,0,0"}
-        return stream
-
-    def _mux(self, container: OutputContainer, stream: VideoStream, coded: Any) -> None:
-        for packet in stream.encode(coded):
-            packet.duration = round(1 / self._rate / _TIME_BASE)
-            container.mux(packet)
-
-    def _picture(self, image: Image, index: int) -> Image:
-        """Return the picture as YUV 4:2:0, with its last row or column doubled to even sides."""
-        height, width = image.shape[:2]
-        if (width, height) != self._size:
-            assert self._size is not None, "the first frame tells the size"
+        Raises
+        ------
+        OutputError
+            The file cannot be written.
+        """
+        message = self._messages.read(1)
+        if not message:
             raise OutputError(
-                f"cannot write {self.path}: frame {index} has {width}x{height} px where the first "
-                f"has {self._size[0]}x{self._size[1]}; give all frames one size"
+                f"cannot write {self._path}: the encoder died "
+                f"({obituary(self._process, self._log)}); run with --no-video to go without it"
             )
-        if height % 2 or width % 2:
-            image = cv2.copyMakeBorder(  # type: ignore[assignment]
-                image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE
-            )
-        return cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)  # type: ignore[return-value]
+        if message[0] == FAILED:
+            raise OutputError(self._messages.read().decode())
+        if message[0] == WHOLE:
+            return False
+        self._free.append(message[0])
+        return True

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import IO, Self
 
 import tracker
+from tracker.beside import last_line
 from tracker.config import OverlayOptions
 from tracker.overlay import Overlay
 from tracker.types import Frame, Snapshot
@@ -114,11 +115,12 @@ class Viewer:
         except BrokenPipeError:
             # The window is gone: either the user has closed it, or it could not be opened.
             code = self._process.wait()
+            assert self._complaints is not None, "opened with the process"
             if code != 0:
                 _LOG.warning(
                     "the window closed with code %d (%s); the run goes on without it",
                     code,
-                    self._last_complaint(),
+                    last_line(self._complaints) or "no reason given",
                 )
 
     def _take(self) -> tuple[Frame, list[Snapshot]] | None:
@@ -131,12 +133,6 @@ class Viewer:
             self._newest = None
             self._waiting.clear()
             return item
-
-    def _last_complaint(self) -> str:
-        assert self._complaints is not None, "opened with the process"
-        self._complaints.seek(0)
-        lines = self._complaints.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "no reason given")
 
 
 def _has_display() -> bool:

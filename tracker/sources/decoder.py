@@ -46,7 +46,9 @@ class Port:
 
     def __init__(self, commands: BinaryIO, messages: BinaryIO, *, live: bool) -> None:
         self._commands, self._messages, self._live = commands, messages, live
-        self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
+        # The slot that came back last is the next: its memory is in the cache, that of others may
+        # not even exist.
+        self._free: queue.LifoQueue[int] = queue.LifoQueue()
         self._words: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._newest: wire.Message | None = None

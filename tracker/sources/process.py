@@ -6,20 +6,17 @@ import contextlib
 import json
 import mmap
 import os
-import signal
 import subprocess
-import sys
 import tempfile
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 import numpy as np
 
-import tracker
+from tracker.beside import launch, obituary, reserve
 from tracker.config import SourceOptions
 from tracker.errors import SourceError
 from tracker.sources import wire
@@ -27,14 +24,10 @@ from tracker.sources.base import SourceFacts, Verdict
 from tracker.sources.errand import Errand
 from tracker.types import Frame, Image
 
-SLOTS = 8
+SLOTS = 36  # only those are touched that the pictures in use need
 FEWEST_SLOTS = 4  # one being decoded, one waiting, two with the program
 SHARED_BYTES = 48 << 20  # beyond this there are fewer slots; containers often share only 64 MiB
 GRACE = 2.0  # seconds that a closed decoder gets before it is killed
-
-_START = (
-    "import sys; sys.path.append(sys.argv[1]); from tracker.sources.decoder import main; main()"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +109,8 @@ class Decoder:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_end`
         whitelist = "file" if address.kind == "file" else "http,https,tcp,tls,udp,rtp,rtsp,crypto"
         options = f"rtsp_transport;tcp|protocol_whitelist;{whitelist}"
-        group: dict[str, Any] = (
-            {"start_new_session": True}
-            if os.name == "posix"
-            else {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
-        )
-        self._process = subprocess.Popen(
-            # -P: a file in the working directory must not stand in for a module.
-            [sys.executable, "-P", "-c", _START, str(Path(tracker.__file__).parent.parent)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=os.environ | {wire.CAPTURE_OPTIONS: options},
-            **group,
+        self._process = launch(
+            "tracker.sources.decoder", self._log, {wire.CAPTURE_OPTIONS: options}
         )
         # Runs once: at `close`, when the last reference goes, or at the program's end.
         self.close = weakref.finalize(self, _end, self._process, self._log)
@@ -151,7 +133,12 @@ class Decoder:
         self._size = int(np.prod(self._shape))
         self._slots = min(SLOTS, max(FEWEST_SLOTS, SHARED_BYTES // self._size))
         self._held = 0
-        path = _reserve(self._size * self._slots)
+        try:
+            path = reserve(self._size * self._slots)
+        except OSError as error:
+            raise SourceError(
+                f"no memory to share decoded frames: {error.strerror}; free some space there"
+            ) from error
         try:
             with open(path, "r+b") as file:
                 self._memory = mmap.mmap(file.fileno(), self._size * self._slots)
@@ -200,15 +187,7 @@ class Decoder:
 
     def obituary(self) -> str:
         """Say how the decoder died."""
-        code = self._process.wait()
-        self._log.seek(0)
-        lines = self._log.read()[-4096:].decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        how = f"exit code {code}"
-        if code < 0:
-            with contextlib.suppress(ValueError):
-                how = signal.Signals(-code).name
-        return f"the decoder died ({how}{': ' + last if last else ''})"
+        return f"the decoder died ({obituary(self._process, self._log)})"
 
     def _free(self, slot: int) -> None:
         self._held -= 1
@@ -402,29 +381,6 @@ class ProcessSource:
         trace: TracebackType | None,
     ) -> None:
         self._decoder.close()
-
-
-def _reserve(size: int) -> str:
-    """Make a file of `size` bytes to share, in memory where there is room, and return its path."""
-    folders = [folder for folder in ("/dev/shm", tempfile.gettempdir()) if os.path.isdir(folder)]
-    for folder in folders:
-        handle, path = tempfile.mkstemp(prefix="tracker-", dir=folder)
-        try:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(handle, 0, size)
-            else:
-                os.truncate(handle, size)
-        except OSError as error:
-            os.unlink(path)
-            shortage = error
-        else:
-            return path
-        finally:
-            os.close(handle)
-    raise SourceError(
-        f"no room for {size >> 20} MiB of decoded frames in {' or '.join(folders)}: "
-        f"{shortage.strerror}; free some space there"
-    ) from shortage
 
 
 def _end(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
