@@ -27,7 +27,7 @@ from tracker.types import Frame, Image
 
 LOG_LIMIT = 1 << 20  # bytes of the decoder's own messages that are kept
 PIPE_BYTES = 1 << 20  # the foreground of a frame takes some 100 kB
-AHEAD = 2  # samples that are decoded before they are asked for
+AHEAD = 2  # pictures that are decoded before an errand asks for them
 COMPLAINT = re.compile(r"^\[\w+ @ 0x[0-9a-f]+\] (.+)$", re.MULTILINE)
 
 Item = TypeVar("Item")
@@ -165,10 +165,12 @@ def run(port: Port, request: dict[str, Any], commands: BinaryIO) -> None:
         begin = errand.find(request["errand"])
         worker = begin(request["settings"], (width, height), partial(sampled, request))
         port.say(worker.greeting)
-    for place, (slot, reading) in enumerate(filled(port, reader, first)):
-        if worker is None:
+    readings = filled(port, reader, first)
+    if worker is None:
+        for slot, reading in readings:
             port.put(slot, reading)
-        else:
+    else:
+        for place, (slot, reading) in enumerate(ahead(readings)):
             word = port.word() if place >= errand.LAG else None
             frame = Frame(reading.index, reading.time, port.images[slot])
             port.put(slot, reading, worker.work(frame, word))
