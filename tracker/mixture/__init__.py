@@ -12,6 +12,7 @@ from tracker.mixture.gaussian import (
     squared_distances,
 )
 from tracker.mixture.nouns import Mixture, Stats
+from tracker.mixture.planar import determinants, inverses, quadratic, sides
 
 __all__ = [
     "Coverage",
@@ -22,9 +23,13 @@ __all__ = [
     "Silhouettes",
     "Stats",
     "collect",
+    "determinants",
     "e_step",
+    "inverses",
     "longer",
     "m_step",
+    "quadratic",
+    "sides",
     "silhouettes",
     "squared_distances",
     "sums",

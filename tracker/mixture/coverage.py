@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tracker.mixture.gaussian import Coverage
 from tracker.mixture.nouns import Mixture, Stats
+from tracker.mixture.planar import roots
 from tracker.types import Array
 
 _FARTHEST = 4.0  # times as far as a round of EM goes,
@@ -150,8 +151,7 @@ def silhouettes(
         See `Silhouettes`; weights default to 1, and no points are missing.
     """
     component, point = pairs
-    lower = np.linalg.cholesky(mixture.covariances).astype(np.float64, copy=False)
-    inverse = np.linalg.inv(lower).astype(np.float64, copy=False)
+    lower, inverse = roots(mixture.covariances)
     x, y = np.ascontiguousarray(points.T).take(point, axis=1) - mixture.means.T.take(
         component, axis=1
     )

@@ -14,7 +14,8 @@ from math import log, log1p
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.tracking.lattice import Indices, boxes_around, overlapping, quadratic
+from tracker.mixture import quadratic
+from tracker.tracking.lattice import Indices, boxes_around, overlapping
 from tracker.tracking.state import Episode, Objects, State
 from tracker.types import Array, Contact, ContactStage, Event
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.mixture import Stats, totals
+from tracker.mixture import Stats, quadratic, totals
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.contact import touching
-from tracker.tracking.lattice import Indices, boxes_around, joined, overlapping, quadratic
+from tracker.tracking.lattice import Indices, boxes_around, joined, overlapping
 from tracker.tracking.state import Objects
 from tracker.types import Array
 

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.mixture import sides
 from tracker.types import Array
 
 _EXACT = 1e-6  # share of the spacing by which points may be off the middles of their cells
@@ -198,7 +199,7 @@ def spans(begin: Indices, end: Indices, every: Indices | None = None) -> tuple[I
 
 def boxes_around(means: Array, covariances: Array) -> Array:
     """Return the boxes around ellipses (x − μ)ᵀ Σ⁻¹ (x − μ) ≤ 1, as `overlapping` takes them."""
-    half = np.sqrt(np.einsum("kii->ki", covariances))
+    half = sides(covariances)
     return np.concatenate([means - half, means + half], axis=1)
 
 
@@ -246,10 +247,3 @@ def joined(one: Indices, other: Indices, count: int) -> tuple[Indices, int]:
     numbers = np.cumsum(first) - 1
     return numbers[group], int(first.sum())
 
-
-def quadratic(vectors: Array, matrices: Array) -> Array:
-    """Return vᵀ M⁻¹ v for each of n vectors and symmetric matrices, shapes (n, 2), (n, 2, 2)."""
-    x, y = vectors.T
-    xx, xy, _, yy = matrices.reshape(-1, 4).T
-    values: Array = (yy * x * x - 2 * xy * x * y + xx * y * y) / (xx * yy - xy * xy)
-    return values

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from tracker.config import TrackingOptions
-from tracker.mixture import Stats, sums
+from tracker.mixture import Stats, inverses, sides, sums
 from tracker.tracking.births import resolve, smallest
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts
@@ -272,7 +272,7 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     small = rest.mass[None, :] < 2.5 * areas[:, None]
     apart = rest.means[None, :, :] - objects.means[lost][:, None, :]
     spread = objects.uncertainties[lost][:, :2, :2] + objects.extents[lost]
-    cost = np.einsum("kbi,kij,kbj->kb", apart, np.linalg.inv(spread), apart)
+    cost = np.einsum("kbi,kij,kbj->kb", apart, inverses(spread), apart)
     full = options.objects > 0 and bool(objects.confirmed.sum() >= options.objects)
     waited = (state.time or 0.0) - objects.seen[lost] > 1.5 * (state.period or 0.0)
     # Where most vanish at once in plain view, frames are left out of the recording.
@@ -351,7 +351,7 @@ def learn(state: State, info: Info) -> State:
     objects = state.objects
     usable = objects.confirmed & ~objects.missing & ~objects.contact & (objects.hits % 5 == 0)
     if state.scene.size is not None and usable.any():
-        margin = 2.2 * np.sqrt(np.einsum("kii->ki", objects.extents))
+        margin = 2.2 * sides(objects.extents)
         inside = (objects.means > margin) & (objects.means < np.array(state.scene.size) - margin)
         usable &= inside.all(axis=1)
     if not usable.any():
@@ -383,7 +383,7 @@ def _update(
     covariances = np.array([objects.uncertainties, objects.errors])
     places = covariances[:, :, :2, :]
     position = places[:, :, :, :2] + objects.extents * noise[:, :, None, None]
-    gain = places.swapaxes(2, 3) @ np.linalg.inv(position)
+    gain = places.swapaxes(2, 3) @ inverses(position)
     gain *= visible[:, None, None]
     covariances -= gain @ places
     covariances = 0.5 * (covariances + covariances.swapaxes(2, 3))

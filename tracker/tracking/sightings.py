@@ -19,8 +19,10 @@ from tracker.mixture import (
     Prior,
     Silhouettes,
     Stats,
+    inverses,
     longer,
     m_step,
+    sides,
     silhouettes,
     sums,
 )
@@ -206,7 +208,7 @@ def _fit(
     mixture = Mixture(np.full(len(rows), 1 / len(rows)), guess.means[rows], guess.extents[rows])
     prior = Prior(
         mixture.means,
-        np.linalg.inv(state.objects.uncertainties[rows, :2, :2]).astype(np.float64, copy=False),
+        inverses(state.objects.uncertainties[rows, :2, :2]),
         mixture.covariances,
         np.inf,
         options.effective_points,
@@ -409,7 +411,7 @@ def _reach(objects: Objects, alone: NDArray[np.bool_], groups: Groups) -> Array:
     reach = objects.reach.copy()
     own = groups.of_object[alone]
     mean = groups.patches.mean[own]
-    sd = np.sqrt(np.einsum("kii->ki", groups.patches.scatter[own]))
+    sd = sides(groups.patches.scatter[own])
     boxes = groups.boxes[own]
     reach[alone] = np.concatenate([mean - boxes[:, :2], boxes[:, 2:] - mean], axis=1) / np.tile(
         sd, 2

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.mixture import determinants, inverses
 from tracker.tracking.lattice import Lattice
 from tracker.tracking.sizes import NO_PATCHES, Patches, SizeModel
 from tracker.types import COLOR_BINS, Array, Footprint, Scene
@@ -112,13 +113,13 @@ class Objects:
     @property
     def lengths(self) -> Array:
         """Shape (k,), the geometric mean of the standard deviations of the extent, px."""
-        lengths: Array = np.linalg.det(self.extents) ** 0.25
+        lengths: Array = determinants(self.extents) ** 0.25
         return lengths
 
     @property
     def areas(self) -> Array:
         """Shape (k,), area of the outline at two standard deviations, px²."""
-        areas: Array = 4 * np.pi * np.sqrt(np.linalg.det(self.extents))
+        areas: Array = 4 * np.pi * np.sqrt(determinants(self.extents))
         return areas
 
     @property
@@ -241,7 +242,7 @@ class Jitter:
         if not known.any():
             return self
         changes = _DIFFERENCES @ trail[known]  # (k, 3, 2)
-        inverse = np.linalg.inv(extents[known])
+        inverse = inverses(extents[known])
         squares = ((changes @ inverse) * changes).sum(axis=2) / 2
         seen = float((squares @ _CONTRAST).mean()) / 14
         count = min(self.count + known.sum(), _MOST_DIFFERENCES)

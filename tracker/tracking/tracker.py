@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tracker.config import Config, TrackingOptions
+from tracker.mixture import sides
 from tracker.tracking.contact import identities
 from tracker.tracking.lattice import Lattice
 from tracker.tracking.policy import Info, step
@@ -46,7 +47,7 @@ def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
 def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
     """Say what is known after a frame, of the objects that are sure enough to be reported."""
     objects = state.objects
-    sd = np.sqrt(np.einsum("kii->ki", objects.extents))
+    sd = sides(objects.extents)
     reach = objects.reach * np.concatenate([sd, sd], axis=1)
     low, size = objects.means - reach[:, :2], reach[:, :2] + reach[:, 2:]
     states = objects.states.copy()  # who writes into a track leaves the state alone
