@@ -418,8 +418,14 @@ def _reshape(
         return extents, unusual
     total += _TYPICAL * own * sizes.covariances(means, scatter)
     total /= before + counted + _TYPICAL * own
-    extents[which] = sizes.clamp(total, means, 2 - own[:, 0, 0])
-    change = np.abs(sizes.clamp(scatter, means) - scatter).sum(axis=(1, 2))
+    free = 2 - own[:, 0, 0]
+    limited = sizes.clamp(
+        np.concatenate([total, scatter]),
+        np.concatenate([means, means]),
+        np.concatenate([free, np.ones_like(free)]),
+    )
+    extents[which] = limited[: len(total)]
+    change = np.abs(limited[len(total) :] - scatter).sum(axis=(1, 2))
     odd = change > _ODD * np.abs(scatter).sum(axis=(1, 2))
     unusual = unusual.copy()
     unusual[which] = (unusual[which] + np.where(odd, 1, -1)).clip(0, int(2 * _SETTLED))

@@ -93,8 +93,10 @@ class SizeModel:
 
     def lengths(self, means: Array) -> Array:
         """Return s at each position, shape (k,), px."""
+        if not self.slope:
+            return np.full(len(means), self.intercept)
         first, last = self.rows
-        return self.intercept + self.slope * means[:, 1].clip(first, last)
+        return self.intercept + self.slope * np.minimum(np.maximum(means[:, 1], first), last)
 
     def areas(self, means: Array) -> Array:
         """Return the area of a typical object at each position, shape (k,), px²."""
@@ -120,7 +122,7 @@ class SizeModel:
         """
         return min(usual, float(np.exp(-2 * 2 * self.spread)))
 
-    def covariances(self, means: Array, like: Array, stretch: Array | float = 0.0) -> Array:
+    def covariances(self, means: Array, like: Array, stretch: Array | None = None) -> Array:
         """Return typical extents, or such as differ from them, shape (k, 2, 2), px².
 
         Parameters
@@ -139,10 +141,11 @@ class SizeModel:
             return np.array([first, zeros, zeros, second]).T.reshape(-1, 2, 2)
         return _whole((first + second) / 2, (first - second) / 2, self.headings(like))
 
-    def sides(self, means: Array, stretch: Array | float = 0.0) -> Array:
+    def sides(self, means: Array, stretch: Array | None = None) -> Array:
         """Return the variances of typical extents, or others, along their axes, (2, k), px²."""
-        typical = self.areas(means) * np.diagonal(self.shape)[:, None]
-        sides: Array = typical * np.exp(2 * np.transpose(stretch))
+        sides: Array = self.areas(means) * self.shape.diagonal()[:, None]
+        if stretch is not None:
+            sides = sides * np.exp(2 * stretch.T)
         return sides
 
     def headings(self, like: Array) -> Array:
@@ -153,7 +156,7 @@ class SizeModel:
 
     def stretch(self, covariances: Array, means: Array) -> Array:
         """Return how far extents differ from the typical ones, as `covariances` takes it."""
-        typical = self.areas(means) * np.diagonal(self.shape)[:, None]
+        typical = self.sides(means)
         middle, half, _ = _parts(covariances)
         sides = np.array([middle + half, middle - half])
         if self.upright:
@@ -178,7 +181,7 @@ class SizeModel:
         least, most = _CLAMP_RANGE
         allowed = min(max(_CLAMP * self.spread, least), most)
         limit = np.exp(2 * allowed * freedom)
-        first, second = self.areas(means) * np.diagonal(self.shape)[:, None]  # what is typical
+        first, second = self.sides(means)  # what is typical
         if self.upright:  # in units of that
             across = np.sqrt(first * second)
             sides = np.array([first, across, across, second]).T.reshape(-1, 2, 2)
@@ -229,15 +232,16 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
         return None
     spread = float(np.clip(1.4826 * np.median(np.abs(np.log(ratio[single]))), 0.05, 0.5))
     unit = patches.covariances[single] / patches.areas[single][:, None, None]
-    values, axes = np.linalg.eigh(unit)
-    tilt = np.arctan2(np.abs(axes[:, 0, 1]), np.abs(axes[:, 1, 1]))  # of the long axis to vertical
-    long = np.sqrt(values[:, 1] / np.maximum(values[:, 0], 1e-12))
-    upright = bool(np.median(long) > 1.3 and np.mean(tilt[long > 1.3] < _UPRIGHT_ANGLE) > 0.7)
+    mean, half, heading = _parts(unit)
+    larger, smaller = mean + half, mean - half
+    long = np.sqrt(larger / np.maximum(smaller, 1e-12))
+    vertical = heading[0] < -np.cos(2 * _UPRIGHT_ANGLE)  # twice the angle from x, beyond that
+    upright = bool(np.median(long) > 1.3 and np.mean(vertical[long > 1.3]) > 0.7)
     if upright:
         middle = np.median(unit, axis=0)
         shape = np.diag(np.diag(middle))
     else:
-        shape = np.diag(np.median(values, axis=0)[::-1])
+        shape = np.diag([np.median(larger), np.median(smaller)])
     return SizeModel(intercept, slope, span, shape, upright, spread, typical**2)
 
 
