@@ -217,17 +217,17 @@ class _Patch:
     def of(cls, points: Array, spacing: float, sizes: SizeModel) -> _Patch:
         """Return the patch of `points` on a lattice that is just fine enough."""
         whole = float(len(points)) * spacing**2
-        middle = points.mean(axis=0, keepdims=True)
+        middle = points.T.copy().mean(axis=1)[None]
         points, spacing = _coarsened(points, spacing, float(sizes.areas(middle)[0]))
         free = collect(points, np.full((1, len(points)), whole / len(points)))
         single = Stats(free.mass, free.mean, sizes.clamp(free.scatter, free.mean))
-        low = points.min(axis=0) - 4 * spacing
-        cells = np.rint((points - low) / spacing).astype(np.intp)
-        width, height = cells.max(axis=0) + 5
+        low = np.array([column.min() for column in points.T]) - 4 * spacing
+        columns, rows = np.rint((points - low) / spacing).astype(np.intp).T
+        width, height = columns.max() + 5, rows.max() + 5
         mask = np.zeros((height, width), dtype=bool)
-        mask[cells[:, 1], cells[:, 0]] = True
-        ys, xs = np.mgrid[0:height, 0:width]
-        lattice = np.stack([xs.ravel(), ys.ravel()], axis=1) * spacing + low
+        mask[rows, columns] = True
+        ys, xs = np.divmod(np.arange(mask.size), width)
+        lattice = np.stack([xs, ys], axis=1) * spacing + low
         worth = _EVIDENCE * spacing**2 / float(sizes.areas(single.mean)[0])
         filled = mask.ravel()
         covered = np.where(filled, _INSIDE, 1 - _INSIDE)
@@ -336,8 +336,8 @@ def _coarsened(points: Array, spacing: float, area: float) -> tuple[Array, float
     A cell of it is there where at least half of it was: the count does not hang on single points.
     In a box too large for all that are looked for, cells are larger: it holds more than those.
     """
-    low = points.min(axis=0)
-    box = float(np.prod(points.max(axis=0) - low))
+    low = np.array([column.min() for column in points.T])
+    box = float(np.prod([column.max() for column in points.T] - low))
     factor = round(np.sqrt(max(area / _CELLS, box / _MOST_CELLS)) / spacing)
     if factor < 2:
         return points, spacing
@@ -357,15 +357,25 @@ def _spread_out(points: Array, count: int, sizes: SizeModel, single: Stats) -> A
     scaled = np.linalg.solve(lower, points.T).T
     centres = [scaled[np.argmax(((scaled - scaled.mean(axis=0)) ** 2).sum(axis=1))]]
     for _ in range(count - 1):
-        nearest = np.min([((scaled - c) ** 2).sum(axis=1) for c in centres], axis=0)
+        nearest = _apart(scaled, np.array(centres)).min(axis=0)
         centres.append(scaled[np.argmax(nearest)])
     means = np.array(centres)
     label = np.zeros(len(scaled), dtype=np.intp)
     for _ in range(10):
-        before, label = label, ((scaled[:, None, :] - means) ** 2).sum(axis=2).argmin(axis=1)
+        before, label = label, _apart(scaled, means).argmin(axis=0)
         if np.array_equal(label, before):
             break
         counts = np.maximum(np.bincount(label, minlength=count), 1)
         sums = [np.bincount(label, weights=scaled[:, d], minlength=count) for d in range(2)]
         means = np.stack(sums, axis=1) / counts[:, None]
     return means @ lower.T
+
+
+def _apart(points: Array, centres: Array) -> Array:
+    """Return the squared distances of n points from k centres, shape (k, n)."""
+    x, y = points.T[:, None, :] - centres.T[:, :, None]
+    x *= x
+    y *= y
+    x += y
+    squares: Array = x
+    return squares

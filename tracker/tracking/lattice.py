@@ -16,6 +16,7 @@ from tracker.mixture import sides
 from tracker.types import Array
 
 _EXACT = 1e-6  # share of the spacing by which points may be off the middles of their cells
+_FEW = 2500  # pairs of boxes that are all compared
 _FAR = 1 << 25  # cells; what is farther from the origin counts as being there, and keys are exact
 
 Indices: TypeAlias = NDArray[np.intp]
@@ -58,7 +59,7 @@ class Lattice:
             Distance between neighbouring points, px.
         """
         (x, left, columns, off_x), (y, top, rows, off_y) = (
-            _cells(coordinates[:, axis], spacing) for axis in (0, 1)
+            _cells(column, spacing) for column in np.ascontiguousarray(coordinates.T)
         )
         width = columns + 2
         y *= width
@@ -216,8 +217,12 @@ def overlapping(first: Array, second: Array) -> tuple[Indices, Indices]:
     one, other
         Shapes (p,), the pairs.
     """
-    if len(first) == 0 or len(second) == 0:
-        return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+    if len(first) * len(second) <= _FEW:  # each with each is faster, where there are any at all
+        left, top, right, bottom = first.T[:, :, None]
+        meet = (second[:, 0] < right) & (second[:, 2] > left)
+        meet &= (second[:, 1] < bottom) & (second[:, 3] > top)
+        one, other = meet.nonzero()
+        return one, other
     order = np.argsort(second[:, 0], kind="stable")
     left = second[order, 0]
     widest = (second[:, 2] - second[:, 0]).max()
@@ -241,7 +246,7 @@ def joined(one: Indices, other: Indices, count: int) -> tuple[Indices, int]:
         one, other = one[apart], other[apart]
         low, high = np.minimum(low, high)[apart], np.maximum(low, high)[apart]
         np.minimum.at(group, high, low)
-        while not np.array_equal(above := group[group], group):
+        while ((above := group[group]) != group).any():
             group = above
     first = group == np.arange(count)
     numbers = np.cumsum(first) - 1

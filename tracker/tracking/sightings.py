@@ -318,7 +318,10 @@ def _numbered(chosen: Indices, count: int) -> tuple[Indices, Indices]:
     """Return the different ones of some numbers below `count`, and which of them each is."""
     used = np.zeros(count, dtype=bool)
     used[chosen] = True
-    return np.flatnonzero(used), (np.cumsum(used) - 1)[chosen]
+    ones = np.flatnonzero(used)
+    number = np.empty(count, dtype=np.intp)
+    number[ones] = np.arange(len(ones))
+    return ones, number.take(chosen)
 
 
 def _affinity(chances: Array, component: Indices, point: Indices, blobs: Blobs) -> Array | None:
