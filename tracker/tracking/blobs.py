@@ -106,13 +106,14 @@ def _patched(
         spacing=lattice.spacing,
         labels=np.repeat(owners, ends - starts),
         mass=mass,
-        boxes=_boxes(lattice, starts[order], ends[order], patches[:-1]),
+        boxes=_boxes(lattice, starts.take(order), ends.take(order), patches[:-1]),
         means=means.T,
         scatters=scatters.T[:, _MATRIX],
     )
 
 
 _ONE, _OTHER = np.array([0, 0, 1]), np.array([0, 1, 1])  # the axes of xx, xy, yy
+_HALF_A_CELL = np.array([-0.5, -0.5, 0.5, 0.5])  # from the middles of cells to the edges of a box
 _MATRIX = np.array([[0, 1], [1, 2]])  # which of these stands where
 
 
@@ -120,16 +121,13 @@ def _boxes(lattice: Lattice, starts: Indices, ends: Indices, first: Indices) -> 
     """Return the box around each patch, shape (B, 4), of runs that are sorted by patch and row."""
     rows, left = np.divmod(lattice.keys[starts], lattice.width)
     right = lattice.keys[ends - 1] - rows * lattice.width
-    cells = np.stack(
-        [
-            np.minimum.reduceat(left, first) - 0.5,
-            rows[first] - 0.5,
-            np.maximum.reduceat(right, first) + 0.5,
-            np.maximum.reduceat(rows, first) + 0.5,
-        ],
-        axis=1,
-    )
-    return cells * lattice.spacing + np.tile(lattice.corner, 2)
+    cells = np.empty((len(first), 4))
+    cells[:, 0] = np.minimum.reduceat(left, first)
+    cells[:, 1] = rows[first]
+    cells[:, 2] = np.maximum.reduceat(right, first)
+    cells[:, 3] = np.maximum.reduceat(rows, first)
+    cells += _HALF_A_CELL
+    return cells * lattice.spacing + np.concatenate([lattice.corner, lattice.corner])
 
 
 @dataclass(frozen=True, slots=True)

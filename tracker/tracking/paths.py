@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +48,11 @@ def smoothed(
     boxes = np.array([track.box for track in rows.tracks])
     boxes[:, :2] += means - rows.means
     objects = np.repeat(long, np.diff(rows.starts))
-    for row in np.flatnonzero((rows.frames >= wanted.start) & (rows.frames < wanted.stop)):
-        told[objects[row]][int(rows.frames[row])] = replace(
-            rows.tracks[row], mean=means[row], velocity=velocities[row], box=boxes[row]
-        )
+    here = np.flatnonzero((rows.frames >= wanted.start) & (rows.frames < wanted.stop))
+    for row, number, frame in zip(
+        here.tolist(), objects[here].tolist(), rows.frames[here].tolist(), strict=True
+    ):
+        told[number][frame] = rows.tracks[row].moved(means[row], velocities[row], boxes[row])
     return told
 
 
