@@ -47,7 +47,7 @@ def quadratic(vectors: Array, matrices: Array) -> Array:
 
 def sides(matrices: Array) -> Array:
     """Return the roots of the diagonals of matrices of shape (..., 2, 2): standard deviations."""
-    sides: Array = np.sqrt(np.stack([matrices[..., 0, 0], matrices[..., 1, 1]], axis=-1))
+    sides: Array = np.sqrt(matrices.diagonal(axis1=-2, axis2=-1))
     return sides
 
 

@@ -192,9 +192,9 @@ def spans(begin: Indices, end: Indices, every: Indices | None = None) -> tuple[I
     if every is not None:
         begin, end = -(-begin // every), -(-end // every)
     counts = np.maximum(end - begin, 0)
-    owner = np.repeat(np.arange(len(counts)), counts)
-    offset = np.cumsum(counts) - counts
-    number = np.arange(len(owner)) + (begin - offset)[owner]
+    owner = np.arange(len(counts)).repeat(counts)
+    number = np.arange(len(owner))
+    number += (begin + counts - counts.cumsum()).repeat(counts)
     return owner, number if every is None else number * every[owner]
 
 
@@ -251,4 +251,3 @@ def joined(one: Indices, other: Indices, count: int) -> tuple[Indices, int]:
     first = group == np.arange(count)
     numbers = np.cumsum(first) - 1
     return numbers[group], int(first.sum())
-

@@ -416,9 +416,8 @@ def _reach(objects: Objects, alone: NDArray[np.bool_], groups: Groups) -> Array:
     mean = groups.patches.mean[own]
     sd = sides(groups.patches.scatter[own])
     boxes = groups.boxes[own]
-    reach[alone] = np.concatenate([mean - boxes[:, :2], boxes[:, 2:] - mean], axis=1) / np.tile(
-        sd, 2
-    )
+    left, right = (mean - boxes[:, :2]) / sd, (boxes[:, 2:] - mean) / sd
+    reach[alone] = np.concatenate([left, right], axis=1)
     return reach
 
 
