@@ -354,7 +354,7 @@ def _spread_out(points: Array, count: int, sizes: SizeModel, single: Stats) -> A
     if count == 1:
         return single.mean
     lower = np.linalg.cholesky(sizes.covariances(single.mean, single.scatter)[0])
-    scaled = np.linalg.solve(lower, points.T).T
+    scaled = np.linalg.solve(lower, points.T).T.astype(np.float64, copy=False)
     centres = [scaled[np.argmax(((scaled - scaled.mean(axis=0)) ** 2).sum(axis=1))]]
     for _ in range(count - 1):
         nearest = _apart(scaled, np.array(centres)).min(axis=0)

@@ -127,7 +127,9 @@ def _boxes(lattice: Lattice, starts: Indices, ends: Indices, first: Indices) -> 
     cells[:, 2] = np.maximum.reduceat(right, first)
     cells[:, 3] = np.maximum.reduceat(rows, first)
     cells += _HALF_A_CELL
-    return cells * lattice.spacing + np.concatenate([lattice.corner, lattice.corner])
+    cells *= lattice.spacing
+    cells += np.concatenate([lattice.corner, lattice.corner])
+    return cells
 
 
 @dataclass(frozen=True, slots=True)
