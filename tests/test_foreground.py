@@ -422,6 +422,31 @@ def test_the_survey_finds_the_objects_sizes() -> None:
     assert spread == pytest.approx(RADIUS**2 / 4, rel=0.35)
 
 
+@pytest.mark.parametrize("rests", [(0, 65), (35, 100), (20, 80)])
+def test_what_rests_for_most_of_a_file_is_seen_there_and_no_ghost_is_left(
+    rests: tuple[int, int],
+) -> None:
+    world = World()
+    place, walk = (60.0, 45.0), world.walk(100)
+    resting = [rests[0] <= index < rests[1] for index in range(100)]
+    samples = [world.draw(place if rest else far) for rest, far in zip(resting, walk, strict=True)]
+    foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
+    there = foreground.points(Frame(0, 0.0, world.draw(place)))
+    assert overlap(there, world.inside(place)) > 0.75
+    gone = foreground.points(Frame(1, 0.04, world.draw()))
+    assert len(gone) == 0
+
+
+def test_what_comes_to_stand_for_a_while_is_no_background() -> None:
+    world = World()
+    place, walk = (60.0, 45.0), world.walk(100)
+    samples = [world.draw(place if index >= 65 else walk[index]) for index in range(100)]
+    foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
+    assert len(foreground.points(Frame(0, 0.0, world.draw()))) == 0
+    there = foreground.points(Frame(1, 0.04, world.draw(place)))
+    assert overlap(there, world.inside(place)) > 0.75
+
+
 def test_large_objects_are_looked_at_on_a_coarser_raster() -> None:
     """An object keeps its cells, whatever the resolution of the picture."""
     world = World()

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.foreground.channels import at, largest_channel, planes
+from tracker.foreground.ghosts import edge_strength, outline_edge, outlined, shows_more
 from tracker.foreground.grid import Mask
 from tracker.foreground.light import gain, local_gain
-from tracker.foreground.patches import Patches
 from tracker.types import Image
 
 NOISE_FLOOR = 1.5
@@ -46,14 +46,8 @@ EDGES_EVERY = 10
 STILL_SECONDS = 1.0
 """Time without change after which foreground may be the ghost of something that left."""
 
-GHOST_EDGE = 1.5
-"""Ratio of the background's edge to the picture's, along its outline, that tells a ghost."""
-
 EDGELESS = 0.1
 """Edge of the picture along an outline, relative to the contrast within, that is none: light."""
-
-SMALLEST_GHOST = 12
-"""Cells."""
 
 SATURATED = 254
 """Level from which a channel may have been cut off."""
@@ -222,23 +216,12 @@ class GaussianBackground:
         """
         ghosts = np.zeros(self.still.shape, bool)
         still = np.asarray(self.still >= STILL_SECONDS)
-        cells = np.flatnonzero(still)
-        if len(cells) < SMALLEST_GHOST:
-            return ghosts
-        patches = Patches.of(still.view(np.uint8), cells)
-        kernel = np.ones((3, 3), np.uint8)
-        for label in np.flatnonzero(patches.sizes >= SMALLEST_GHOST):
-            y, x = np.divmod(cells[patches.labels == label], still.shape[1])
-            top, left = max(int(y.min()) - 2, 0), max(int(x.min()) - 2, 0)
-            window = np.s_[top : int(y.max()) + 3, left : int(x.max()) + 3]
-            inside = np.zeros(still[window].shape, np.uint8)
-            inside[y - top, x - left] = 1
-            rim = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, kernel) > 0
-            old = edge_strength(self.reference[window])[rim].mean()
-            new = edge_strength(image[window])[rim].mean()
+        for window, inside in outlined(still.view(np.uint8)):
+            old = outline_edge(self.reference[window], inside)
+            new = outline_edge(image[window], inside)
             apart = cv2.absdiff(self.reference[window], image[window])
             contrast = largest_channel(apart)[inside > 0].mean()
-            if old > GHOST_EDGE * new + 1.0 or new < EDGELESS * contrast:
+            if shows_more(old, new) or new < EDGELESS * contrast:
                 ghosts[window] |= inside > 0
         return ghosts
 
@@ -323,12 +306,3 @@ class RunningBackground:
     def relearn(self, image: Image, protected: Mask) -> None:
         """See `GaussianBackground.relearn`."""
         self._started(image).relearn(image, protected)
-
-
-def edge_strength(image: Image) -> NDArray[np.float32]:
-    """Return the largest gradient of the channels, grey levels per cell, shape (height, width)."""
-    along_x = largest_channel(cv2.convertScaleAbs(cv2.Sobel(image, cv2.CV_16S, 1, 0), alpha=1 / 4))
-    along_y = largest_channel(cv2.convertScaleAbs(cv2.Sobel(image, cv2.CV_16S, 0, 1), alpha=1 / 4))
-    # In halves of a grey level, so that a byte holds every gradient.
-    size = cv2.magnitude(along_x.astype(np.float32), along_y.astype(np.float32))
-    return np.asarray(size / 2, np.float32)

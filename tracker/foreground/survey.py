@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.foreground.channels import largest_channel
+from tracker.foreground.ghosts import uncovered
 from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.light import LOOKED_AT, gain, local_gain
 from tracker.foreground.patches import Patches
@@ -26,6 +27,12 @@ NOISE_QUANTILE = 0.4
 NOISE_QUANTILE_OF_GAUSSIAN = 0.5244
 """The same quantile of |x| for a standard normal x."""
 
+
+DIFFERENT = 4.0
+"""Standard deviations of noise from which on two samples differ,"""
+
+LEAST_DIFFERENT = 9.0
+"""and grey levels, at least."""
 
 SAME_LIGHT = 0.1
 """Range of the logarithm of the gain, either way, over which samples count as of one light."""
@@ -70,9 +77,10 @@ def one_light(images: Sequence[Image]) -> Sequence[Image]:
 
 
 def background_statistics(images: NDArray[np.uint8]) -> Statistics:
-    """Return the per-pixel median and noise of `images`, shape (count, height, width, 3).
+    """Return background and noise of `images`, shape (count, height, width, 3), in their order.
 
-    Where the light differs among the samples, each is first brought to the light of most.
+    The background is the median of each pixel, without what stood still in most of them. Where the
+    light differs among the samples, each is first brought to the light of most.
     """
     images = images[:: max(1, len(images) // ENOUGH)]
     count = len(images)
@@ -86,7 +94,9 @@ def background_statistics(images: NDArray[np.uint8]) -> Statistics:
     # A level stands for the interval up to the next one.
     noise = np.sqrt(np.mean((spread + np.float32(0.5)) ** 2, axis=-1)) / NOISE_QUANTILE_OF_GAUSSIAN
     noise = np.asarray(cv2.blur(noise, (5, 5)), np.float32)
-    return Statistics(middle.astype(np.float32), np.maximum(noise, np.median(noise)))
+    noise = np.maximum(noise, np.median(noise))
+    limit = np.clip(DIFFERENT * noise, LEAST_DIFFERENT, 254).astype(np.uint8)
+    return Statistics(uncovered(middle, images, limit).astype(np.float32), noise)
 
 
 def _relit(image: Image, reference: NDArray[np.float32]) -> Image:

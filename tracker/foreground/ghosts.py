@@ -1,0 +1,107 @@
+"""Ghosts: what stood still so long that it passed for background, and then left.
+
+What was there is told from what came to light by edges: the outline of an object is one, the place
+where an object was has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.foreground.channels import largest_channel
+from tracker.foreground.grid import Mask
+from tracker.foreground.patches import Patches
+from tracker.types import Image
+
+SMALLEST = 12
+"""Cells of a patch that has an outline."""
+
+EDGE = 1.5
+"""Ratio of two pictures' edges along an outline that tells which of them shows the object."""
+
+SEEN_SHARE = 0.08
+"""Share of the samples in which the ground is seen that suffices to know it,"""
+
+SEEN_LEAST = 4
+"""and their least number."""
+
+SEEN_WHOLE = 0.7
+"""Share of a patch that shows the ground where it counts as uncovered."""
+
+
+def edge_strength(image: Image) -> NDArray[np.float32]:
+    """Return the largest gradient of the channels, grey levels per cell, shape (height, width)."""
+    along_x = largest_channel(cv2.convertScaleAbs(cv2.Sobel(image, cv2.CV_16S, 1, 0), alpha=1 / 4))
+    along_y = largest_channel(cv2.convertScaleAbs(cv2.Sobel(image, cv2.CV_16S, 0, 1), alpha=1 / 4))
+    # In halves of a grey level, so that a byte holds every gradient.
+    size = cv2.magnitude(along_x.astype(np.float32), along_y.astype(np.float32))
+    return np.asarray(size / 2, np.float32)
+
+
+def outlined(mask: Mask) -> Iterator[tuple[tuple[slice, slice], Mask]]:
+    """Yield each patch of `mask` that has an outline: a window around it, and its cells in that."""
+    width = mask.shape[1]
+    cells = np.flatnonzero(mask)
+    patches = Patches.of(mask, cells)
+    for label in np.flatnonzero(patches.sizes >= SMALLEST):
+        y, x = np.divmod(cells[patches.labels == label], width)
+        top, left = max(int(y.min()) - 2, 0), max(int(x.min()) - 2, 0)
+        window = np.s_[top : int(y.max()) + 3, left : int(x.max()) + 3]
+        inside = np.zeros(mask[window].shape, np.uint8)
+        inside[y - top, x - left] = 1
+        yield window, inside
+
+
+def outline_edge(image: Image, inside: Mask) -> float:
+    """Return the mean edge of a picture along the outline of a patch, grey levels per cell."""
+    rim = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    return float(edge_strength(image)[rim].mean())
+
+
+def shows_more(old: float, new: float) -> bool:
+    """Tell by their edges along an outline whether the `old` picture shows the object."""
+    return old > EDGE * new + 1.0
+
+
+def uncovered(middle: Image, images: NDArray[np.uint8], limit: Mask) -> Image:
+    """Return the median of samples without what stood still in most of them but not in all.
+
+    Parameters
+    ----------
+    middle
+        Shape (height, width, 3), the median of the samples.
+    images
+        Shape (count, height, width, 3), the samples in the order of their times.
+    limit
+        Shape (height, width), the largest difference that is noise, grey levels.
+    """
+    seen = np.zeros(limit.shape, np.uint16)
+    changed = [_differs(image, middle, limit) for image in images]
+    for place in range(1, len(images)):
+        # What passes by differs from one sample to the next; the ground does not.
+        both = cv2.bitwise_and(changed[place - 1], changed[place])
+        same = cv2.bitwise_not(_differs(images[place - 1], images[place], limit))
+        seen += cv2.bitwise_and(both, same) > 0
+    least = max(SEEN_LEAST, SEEN_SHARE * len(images))
+    steady = cv2.medianBlur(np.where(seen >= least, 255, 0).astype(np.uint8), 3)
+    ground = middle.copy()
+    for window, inside in outlined(np.asarray(steady, np.uint8)):
+        shares = [np.count_nonzero(one[window][inside > 0]) for one in changed]
+        shown = np.array(shares) >= SEEN_WHOLE * np.count_nonzero(inside)
+        if np.count_nonzero(shown) < SEEN_LEAST:
+            continue
+        below = np.median(images[shown][(slice(None), *window)], axis=0).astype(np.uint8)
+        if shows_more(outline_edge(middle[window], inside), outline_edge(below, inside)):
+            around = cv2.dilate(inside, np.ones((3, 3), np.uint8)) > 0
+            ground[window][around] = below[around]
+    return ground
+
+
+def _differs(image: Image, other: Image, limit: Mask) -> Mask:
+    """Return where two pictures differ by more than noise."""
+    largest = largest_channel(cv2.absdiff(image, other))
+    return np.asarray(cv2.compare(largest, limit, cv2.CMP_GT), np.uint8)
