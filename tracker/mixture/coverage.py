@@ -106,10 +106,14 @@ class Silhouettes:
             known = np.where(self.missing, 0.0, known)
             foreground[self.missing] = 1.0
         a *= (self.weights / foreground).take(self.point)
-        total = mass = totals(a, self.starts)
+        moments = np.empty((3, len(a)))
+        moments[0] = a
+        np.multiply(a, self.white, out=moments[1:])
+        moments = totals(moments, self.starts)
+        mass = moments[0]
+        white = moments[1:] / np.maximum(mass, 1e-300)
         if self.missing is not None:
             mass = totals(np.where(self.missing.take(self.point), 0.0, a), self.starts)
-        white = totals(a * self.white, self.starts) / np.maximum(total, 1e-300)
         return Stats(
             mass,
             self.mixture.means + (self.lower @ white.T[:, :, None])[:, :, 0],

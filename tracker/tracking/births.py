@@ -304,11 +304,11 @@ def _sized(
     """
     cost = 0.5 / max(sizes.spread, _LEAST_SPREAD) ** 2
     squares = patch.squares(means, sizes.headings(like))
+    sharpness = 1 / sizes.sides(means).T  # (k, 2), of typical objects
 
     def uncovered(k: int, stretch: Array) -> Array:
         """Return the probability that object k, stretched in n ways, leaves cells empty, (n, m)."""
-        sides = sizes.sides(means[k : k + 1], stretch)
-        return 1 - _SILHOUETTE.cover((1 / sides).T @ squares[k])
+        return 1 - _SILHOUETTE.cover(sharpness[k] * np.exp(-2 * stretch) @ squares[k])
 
     count, stretch = len(means), stretch.copy()
     empty = np.concatenate([uncovered(k, stretch[k : k + 1]) for k in range(count)])
@@ -318,7 +318,7 @@ def _sized(
         others = np.arange(count) != k
         tried = stretch[k] + _STEPS
         alone = uncovered(k, tried)
-        scores = patch.evidence(alone * np.prod(empty[others], axis=0))
+        scores = patch.evidence(alone * empty[others].prod(axis=0))
         scores -= cost * ((tried**2).sum(axis=1) + (stretch[others] ** 2).sum())
         best = int(scores.argmax())
         in_vain += 1
