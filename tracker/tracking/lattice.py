@@ -135,30 +135,29 @@ class Lattice:
         """
         x, y = ((means - self.corner) / self.spacing).T
         xx, xy, _, yy = covariances.reshape(-1, 4).T / self.spacing**2
-        half = np.sqrt(yy)
-        ellipse, row = spans(
-            _within(np.ceil(y - half), 0, self.height),
-            _within(np.floor(y + half) + 1, 0, self.height),
-            every,
-        )
+        ellipse, row = spans(*_whole(y, np.sqrt(yy), self.height), every)
         # In a row that is some way up, the middle is off by the slope and the ends are closer.
-        of_ellipse = np.array([x, y, xy / yy, xx - xy * xy / yy, 1 / yy])
-        x, y, slope, width, narrowing = of_ellipse.take(ellipse, axis=1)
+        slope = xy / yy
+        of_ellipse = np.array([x, y, slope, xx - slope * xy, yy])
+        x, y, slope, width, height = of_ellipse.take(ellipse, axis=1)
         up = row - y
-        middle = x + slope * up
-        reach = np.sqrt(np.maximum(width * (1 - narrowing * up * up), 0.0))
-        row *= self.width
-        left = row + _within(np.ceil(middle - reach), 0, self.width - 2)
-        right = row + _within(np.floor(middle + reach), -1, self.width - 3)
-        begin = np.searchsorted(self.keys, left)
-        end = np.searchsorted(self.keys, right, side="right")
+        reach = np.sqrt(np.maximum(width * (1 - up * up / height), 0.0))
+        columns = _whole(x + slope * up, reach, self.width - 2)
+        begin, end = self.keys.searchsorted(columns + row * self.width)
         span, point = spans(begin, end, None if every is None else every[ellipse])
         return ellipse[span], point
 
 
-def _within(values: Array, low: int, high: int) -> NDArray[np.int64]:
-    """Return whole numbers, none of them beyond the limits."""
-    return np.minimum(np.maximum(values, low), high).astype(np.int64)
+def _whole(middle: Array, reach: Array, count: int) -> NDArray[np.int64]:
+    """Return which whole numbers below `count` lie within reach of some middles.
+
+    Returns
+    -------
+    ends
+        Shape (2, n): the first of them, and the one behind the last; there may be none between.
+    """
+    ends = np.array([np.ceil(middle - reach), np.floor(middle + reach) + 1])
+    return np.minimum(np.maximum(ends, 0), count).astype(np.int64)
 
 
 def _cells(values: Array, spacing: float) -> tuple[Array, float, int, float]:
