@@ -115,12 +115,15 @@ def predict(state: State, time: float, options: TrackingOptions) -> State:
     objects = state.objects
     transition = np.eye(4)
     transition[0, 2] = transition[1, 3] = elapsed
-    gain = np.array([[elapsed**2 / 2, 0], [0, elapsed**2 / 2], [elapsed, 0], [0, elapsed]])
+    gain = np.array([elapsed**2 / 2, elapsed])  # of place and velocity, in x as in y
     acceleration = objects.lengths[:, None, None] ** 2 * np.eye(2)
     if state.sizes is not None and not state.sizes.upright:
         acceleration = objects.extents  # what is not upright moves along its long axis
     acceleration = acceleration * options.motion_noise**2 / period**4
-    noise = gain @ acceleration @ gain.T * (period / elapsed)
+    gains = np.outer(gain, gain)[:, None, :, None] * (period / elapsed)
+    noise = (gains * acceleration[:, None, :, None, :]).reshape(-1, 4, 4)
+    covariances = transition @ np.array([objects.uncertainties, objects.errors]) @ transition.T
+    covariances += noise
     states = objects.states @ transition.T
     extents = objects.extents
     if state.sizes is not None and len(objects):
@@ -129,8 +132,8 @@ def predict(state: State, time: float, options: TrackingOptions) -> State:
     moved = replace(
         objects,
         states=states,
-        uncertainties=transition @ objects.uncertainties @ transition.T + noise,
-        errors=transition @ objects.errors @ transition.T + noise,
+        uncertainties=covariances[0],
+        errors=covariances[1],
         extents=extents,
         age=objects.age + 1,
     )
@@ -466,8 +469,9 @@ def _residual(info: Info, least: float) -> tuple[Blobs, NDArray[np.intp]]:
     Those below `least` px² may be left out: what is left of most patches is a rim of no use.
     """
     blobs, left = info.blobs, info.unexplained
-    enough = sums(blobs.labels, blobs.weights * left, len(blobs)) >= least
-    left = left & enough[blobs.labels]
+    if left.any():
+        enough = sums(blobs.labels, blobs.weights * left, len(blobs)) >= least
+        left = left & enough[blobs.labels]
     return blobs.part(left), np.flatnonzero(left)
 
 

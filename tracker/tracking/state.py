@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.mixture import determinants, inverses
+from tracker.mixture import determinants, quadratic
 from tracker.tracking.lattice import Lattice
 from tracker.tracking.sizes import NO_PATCHES, Patches, SizeModel
 from tracker.types import COLOR_BINS, Array, Footprint, Scene
@@ -242,8 +242,7 @@ class Jitter:
         if not known.any():
             return self
         changes = _DIFFERENCES @ trail[known]  # (k, 3, 2)
-        inverse = inverses(extents[known])
-        squares = ((changes @ inverse) * changes).sum(axis=2) / 2
+        squares = quadratic(changes, extents[known, None]) / 2
         seen = float((squares @ _CONTRAST).mean()) / 14
         count = min(self.count + known.sum(), _MOST_DIFFERENCES)
         share = known.sum() / count
