@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tracker.mixture import Mixture, squared_distances
 from tracker.tracking import Tracker
-from tracker.tracking.births import Count, split
-from tracker.tracking.sizes import Patches, fit_sizes
+from tracker.tracking.births import Count, _Patch, split
+from tracker.tracking.sizes import Patches, SizeModel, fit_sizes
 from tracker.types import Array, Blob, Points, Scene
 
 RADIUS = 12.0
@@ -28,6 +29,21 @@ def counted(points: Array) -> Count:
     sizes = fit_sizes(patches)
     assert sizes is not None
     return split(points, 1.0, sizes)
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_distances_along_and_across_are_those_of_the_covariances(upright: bool) -> None:
+    shape = np.diag([0.12, 0.05])
+    sizes = SizeModel(20.0, 0.1, (10.0, 90.0), shape, upright, 0.2, 400.0)
+    rng = np.random.default_rng(1)
+    means, stretch = rng.uniform(30, 70, (4, 2)), rng.normal(0, 0.3, (4, 2))
+    turned = rng.normal(size=(4, 2, 2))
+    like = turned @ turned.swapaxes(1, 2) + np.eye(2)
+    patch = _Patch.of(discs((50, 50)), 1.0, sizes)
+    along_and_across = patch.squares(means, sizes.headings(like))
+    distances = (along_and_across / sizes.sides(means, stretch).T[:, :, None]).sum(axis=1)
+    mixture = Mixture(np.full(4, 0.25), means, sizes.covariances(means, like, stretch))
+    np.testing.assert_allclose(distances, squared_distances(patch.lattice, mixture), rtol=1e-9)
 
 
 def test_one_disc_is_one_object() -> None:

@@ -16,6 +16,7 @@ from tracker.pipeline import _lag
 from tracker.sources.base import SourceFacts
 from tracker.synthetic import MEETING_KINDS, MeetingKind, meeting
 from tracker.tracking import delayed
+from tracker.tracking.paths import smoothed
 from tracker.types import Array, Contact, ContactStage, Event, Status
 
 FPS = 25.0
@@ -118,6 +119,32 @@ def test_noise_is_smoothed_and_paths_have_no_seams() -> None:
     errors = [np.sqrt(np.mean((path - truth[20:]) ** 2)) for path in moved]
     assert errors[1] < errors[0]
     assert np.abs(np.diff(moved[1], 2)).max() < np.abs(np.diff(moved[0], 2)).max()
+
+
+def test_paths_do_not_depend_on_each_other() -> None:
+    paths = []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        rows = known([square(20 + 3 * i) + rng.normal(0, 1.0, 2) for i in range(4 + 9 * seed)])
+        tracks = {one.frame + 3 * seed: one.tracks[0] for one in rows if one.tracks}
+        paths.append({place: track for place, track in tracks.items() if place % 11})
+    times = np.arange(60) / FPS
+    wanted = range(10, 30)
+    together, part = smoothed(paths, times), smoothed(paths, times, wanted)
+    assert [len(rows) for rows in together] == [len(rows) for rows in paths]
+    for rows, some, path in zip(together, part, paths, strict=True):
+        (alone,) = smoothed([path], times)
+        assert list(rows) == list(path)
+        assert list(some) == [place for place in path if place in wanted]
+        for place, track in rows.items():
+            for other in (alone[place], some.get(place, track)):
+                np.testing.assert_allclose(other.mean, track.mean, rtol=1e-12)
+                np.testing.assert_allclose(other.velocity, track.velocity, rtol=1e-9, atol=1e-9)
+                np.testing.assert_allclose(other.box, track.box, rtol=1e-12)
+        if len(path) > 2:
+            slopes = np.gradient([t.mean for t in rows.values()], times[list(rows)], axis=0)
+            found = [track.velocity for track in rows.values()]
+            np.testing.assert_allclose(found, slopes, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", MEETING_KINDS)

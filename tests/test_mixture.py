@@ -18,13 +18,18 @@ from tracker.mixture import (
     Prior,
     Stats,
     collect,
+    determinants,
     e_step,
+    inverses,
     longer,
     m_step,
+    quadratic,
+    sides,
     silhouettes,
     squared_distances,
     totals,
 )
+from tracker.mixture.planar import roots
 from tracker.types import Array
 
 LIKELIHOODS = [Gaussian(), Gaussian(-12.0), Coverage(0.06)]
@@ -480,3 +485,21 @@ def test_the_mean_with_a_prior_is_a_kalman_update() -> None:
     gain = uncertainty @ np.linalg.inv(uncertainty + known.covariances[0] / 40)
     expected = known.means[0] + gain @ (points.mean(axis=0) - known.means[0])
     np.testing.assert_allclose(m_step(stats, prior).means[0], expected, rtol=1e-10)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_closed_forms_are_those_of_linear_algebra(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    stretch = rng.normal(size=(3, 5, 2, 2))
+    matrices = stretch @ stretch.swapaxes(-1, -2) + 0.05 * np.eye(2)
+    vectors = rng.normal(size=(3, 5, 2))
+    inverse = np.linalg.inv(matrices)
+    np.testing.assert_allclose(determinants(matrices), np.linalg.det(matrices), rtol=1e-9)
+    np.testing.assert_allclose(inverses(matrices), inverse, rtol=1e-8, atol=1e-8)
+    expected = np.einsum("abi,abij,abj->ab", vectors, inverse, vectors)
+    np.testing.assert_allclose(quadratic(vectors, matrices), expected, rtol=1e-8)
+    np.testing.assert_allclose(sides(matrices) ** 2, np.einsum("abii->abi", matrices), rtol=1e-12)
+    lower, its_inverse = roots(matrices)
+    np.testing.assert_allclose(lower, np.linalg.cholesky(matrices), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(its_inverse, np.linalg.inv(lower), rtol=1e-8, atol=1e-12)

@@ -135,7 +135,8 @@ class Lattice:
         """
         x, y = ((means - self.corner) / self.spacing).T
         xx, xy, _, yy = covariances.reshape(-1, 4).T / self.spacing**2
-        ellipse, row = spans(*_whole(y, np.sqrt(yy), self.height), every)
+        begin, end = _whole(y, np.sqrt(yy), self.height)
+        ellipse, row = spans(begin, end, every)
         # In a row that is some way up, the middle is off by the slope and the ends are closer.
         slope = xy / yy
         of_ellipse = np.array([x, y, slope, xx - slope * xy, yy])
@@ -156,8 +157,8 @@ def _whole(middle: Array, reach: Array, count: int) -> NDArray[np.int64]:
     ends
         Shape (2, n): the first of them, and the one behind the last; there may be none between.
     """
-    ends = np.array([np.ceil(middle - reach), np.floor(middle + reach) + 1])
-    return np.minimum(np.maximum(ends, 0), count).astype(np.int64)
+    ends: Array = np.array([np.ceil(middle - reach), np.floor(middle + reach) + 1])
+    return ends.clip(0, count).astype(np.int64)
 
 
 def _cells(values: Array, spacing: float) -> tuple[Array, float, int, float]:
