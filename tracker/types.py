@@ -89,12 +89,15 @@ class Blob:
         Original pixels that it covers, px².
     border
         True where it touches the border of the picture.
+    sample
+        Which of the frames that were looked at beforehand shows it, from 0.
     """
 
     mean: Array
     covariance: Array
     area: float
     border: bool
+    sample: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,10 @@ class Scene:
     size
         Width and height of the picture, px, or None where it is unknown.
     blobs
-        Patches of foreground in frames that were looked at beforehand: they teach the size model.
+        Patches of foreground in frames that were looked at beforehand: they teach the size model,
+        and whether the number of objects ever changes.
+    samples
+        How many frames these were.
     occluders
         Shape (height / step, width / step), True where a fixed thing hides objects, or None.
     step
@@ -115,6 +121,7 @@ class Scene:
 
     size: tuple[int, int] | None = None
     blobs: tuple[Blob, ...] = ()
+    samples: int = 0
     occluders: NDArray[np.bool_] | None = None
     step: float = 1.0
 

@@ -111,6 +111,7 @@ def make_foreground(
     scene = Scene(
         size=size,
         blobs=tuple(patch.blob for patch in survey.patches),
+        samples=len(images),
         occluders=occluders,
         step=float(np.sqrt(grid.cell_area)),
     )
@@ -204,8 +205,8 @@ def _survey(images: NDArray[np.uint8], grid: Grid, options: ForegroundOptions) -
         )
         patches = [
             patch
-            for mask, image in zip(masks, images, strict=True)
-            for patch in find_patches(mask, image, reference, grid)
+            for sample, (mask, image) in enumerate(zip(masks, images, strict=True))
+            for patch in find_patches(mask, image, reference, grid, sample)
         ]
         contrast = typical_contrast(patches)
         if not again or contrast is None:

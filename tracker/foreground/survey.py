@@ -40,6 +40,9 @@ SAME_LIGHT = 0.1
 BLOCK = 8192
 """Values of each sample that are ranked at a time, so that those of all samples stay in cache."""
 
+SMALLEST_CELLS = 6
+"""Cells of a patch that says anything of objects."""
+
 FEWEST_SAMPLES = 12
 """Samples of the commonest light that suffice to leave out the others."""
 
@@ -159,9 +162,9 @@ class Patch:
 
 
 def find_patches(
-    mask: Mask, image: Image, reference: Image, grid: Grid, smallest_cells: int = 6
+    mask: Mask, image: Image, reference: Image, grid: Grid, sample: int = 0
 ) -> list[Patch]:
-    """Return the connected patches of `mask` of at least `smallest_cells` cells."""
+    """Return the connected patches of `mask`, that of some sample, but for the smallest."""
     cells = np.flatnonzero(mask > 0)
     found = Patches.of(mask, cells)
     labels, sizes = found.labels, found.sizes
@@ -176,11 +179,13 @@ def find_patches(
     order = np.sort(labels.astype(np.int64) << 8 | differences) & 255
     first = np.cumsum(sizes) - sizes
     patches: list[Patch] = []
-    for label in np.flatnonzero(sizes >= smallest_cells):
+    for label in np.flatnonzero(sizes >= SMALLEST_CELLS):
         size, start = int(sizes[label]), int(first[label])
         scatter = np.array([[xx[label], xy[label]], [xy[label], yy[label]]])
         mean = means[:, label].copy()
-        blob = Blob(mean, scatter / size + cell, size * grid.cell_area, bool(found.border[label]))
+        blob = Blob(
+            mean, scatter / size + cell, size * grid.cell_area, bool(found.border[label]), sample
+        )
         middle = order[[start + (size - 1) // 2, start + size // 2]]
         patches.append(Patch(blob, contrast=float(middle.mean())))
     return patches

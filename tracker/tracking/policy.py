@@ -38,6 +38,7 @@ _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen
 _ODDS = (0.02, 1e4)  # of existence, at least and at most
 _RETURN = 3.0  # lengths from where it should be at which a lost object may turn up
 _JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
+_LENGTH = 4.0  # standard deviations from one end of an object to the other
 _CLUTTER = 0.3  # how likely a sighting is without an object, relative to one with
 
 
@@ -97,6 +98,7 @@ def step(state: State, points: Points, time: float, options: TrackingOptions) ->
     info = replace(info, events=info.events + events, contacts=contacts)
     state, info = retire(state, info, options)
     state, info = recover(state, info, options)
+    state = adopt(state, options)
     state, info = spawn(state, info, options)
     return learn(state, info), info
 
@@ -196,6 +198,8 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     waiting = _WAITING * period * behind
     looked_at = (1 - veil) * np.where(look.contact, 0.2, 1.0)
     existence = _existence(objects.existence, shown, looked_at, _elapsed(prior, options))
+    apart = np.hypot(*(states[:, :2] - objects.origin).T)
+    away = shaped & (apart > _LENGTH * objects.lengths)
     reach_rate = np.where(shaped, _REACH_RATE, 0.0)[:, None]
     refined = replace(
         objects,
@@ -203,6 +207,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         uncertainties=uncertainties,
         errors=errors,
         trail=trail,
+        origin=np.where(away[:, None], np.inf, objects.origin),
         extents=extents,
         unusual=unusual,
         mass=mass,
@@ -276,7 +281,8 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     apart = rest.means[None, :, :] - objects.means[lost][:, None, :]
     spread = objects.uncertainties[lost][:, :2, :2] + objects.extents[lost]
     cost = np.einsum("kbi,kij,kbj->kb", apart, inverses(spread), apart)
-    full = options.objects > 0 and bool(objects.confirmed.sum() >= options.objects)
+    number = options.objects or state.population
+    full = number > 0 and bool(objects.confirmed.sum() >= number)
     waited = (state.time or 0.0) - objects.seen[lost] > 1.5 * (state.period or 0.0)
     # Where most vanish at once in plain view, frames are left out of the recording.
     gone = objects.confirmed & objects.missing & ~objects.behind
@@ -327,14 +333,52 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     return state.with_objects(back), replace(info, unexplained=unexplained)
 
 
+def adopt(state: State, options: TrackingOptions) -> State:
+    """Where all that there are have names, give those of the lost to the nearest on trial.
+
+    Nobody noticed that an object was lost as long as others were in its place, and so it was taken
+    for a new one where it turned up.
+    """
+    objects, number = state.objects, options.objects or state.population
+    if not number or objects.confirmed.sum() < number:
+        return state
+    waited = (state.time or 0.0) - objects.seen > 1.5 * (state.period or 0.0)
+    lost = np.flatnonzero(objects.confirmed & objects.missing & waited)
+    found = np.flatnonzero(~objects.confirmed & ~objects.missing & (objects.hits > 1))
+    if len(lost) == 0 or len(found) == 0:
+        return state
+    apart = objects.means[lost][:, None] - objects.means[found]
+    rows, columns = linear_sum_assignment((apart**2).sum(axis=2))
+    known, fresh = objects.chosen(lost[rows]), objects.chosen(found[columns])
+    again = replace(
+        fresh,
+        ids=known.ids,
+        colors=known.colors,
+        origin=known.origin,
+        born=known.born,
+        age=known.age,
+        hits=known.hits,
+        singled=known.singled,
+        confirmed=known.confirmed,
+        existence=known.existence,
+        identity=known.identity / max(len(lost), len(found)),  # who is who of them is a guess
+    )
+    others = np.ones(len(objects), dtype=bool)
+    others[lost[rows]] = others[found[columns]] = False
+    together = objects.chosen(others).joined(again)
+    return state.with_objects(together.chosen(np.argsort(together.ids)))
+
+
 def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
     """Start objects where points are left that nobody explains; report those that prove true."""
     objects, events = state.objects, info.events
     # A burst of new objects is a sign of bad foreground: few may be on trial at a time.
     confirmed = int(objects.confirmed.sum())
     room = options.birth_limit + 2 * confirmed - len(objects)
-    if options.objects:
-        room = min(room, options.objects - len(objects))
+    number = options.objects or state.population
+    lost = bool((objects.confirmed & objects.missing).any())
+    if options.objects or (number and lost):  # what appears is what was lost
+        room = min(room, number - len(objects))
     rest, _ = _residual(info, smallest(state, options))
     if room > 0 and len(rest):
         found = resolve(rest, state, options).largest(room)
@@ -343,20 +387,38 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
             objects = objects.joined(_newborn(state, found.stats))
             state = replace(state, next_id=state.next_id + len(found))
     lasting = ~objects.confirmed & (objects.hits >= options.birth_frames)
+    if state.population and confirmed + lasting.sum() > state.population:
+        lasting = _believed(state.with_objects(objects), lasting, options)
     if lasting.any():
         events += tuple(Event("birth", (int(i),)) for i in objects.ids[lasting])
         objects = replace(objects, confirmed=objects.confirmed | lasting)
     return state.with_objects(objects), replace(info, events=events)
 
 
+def _believed(
+    state: State, lasting: NDArray[np.bool_], options: TrackingOptions
+) -> NDArray[np.bool_]:
+    """Say who is reported where they are more than there always are, shape (k,).
+
+    As many as there always are, those of the most usual sizes; and who lasts and has gone its own
+    length. What stays is a patch of light, or the ghost of one that was at rest.
+    """
+    objects = state.objects
+    lasts = (state.time or 0.0) - objects.born > options.coast_seconds
+    believed = lasting & lasts & objects.mobile
+    typical = np.median(objects.usual) if state.sizes is None else state.sizes.areas(objects.means)
+    unlike = np.where(_whole(state), np.abs(np.log(objects.usual / typical)), np.inf)
+    room = max(state.population - int(objects.confirmed.sum()), 0)
+    usual = np.flatnonzero(lasting)
+    believed[usual[np.argsort(unlike[usual], kind="stable")[:room]]] = True
+    return believed
+
+
 def learn(state: State, info: Info) -> State:
     """Add the patches of single, whole objects to what the size model knows."""
     objects = state.objects
-    usable = objects.confirmed & ~objects.missing & ~objects.contact & (objects.hits % 5 == 0)
-    if state.scene.size is not None and usable.any():
-        margin = 2.2 * sides(objects.extents)
-        inside = (objects.means > margin) & (objects.means < np.array(state.scene.size) - margin)
-        usable &= inside.all(axis=1)
+    usable = objects.confirmed & ~objects.missing & ~objects.contact
+    usable = usable & (objects.hits % 5 == 0) & _whole(state)
     if not usable.any():
         return state
     new = Patches(objects.means[usable], objects.extents[usable], objects.mass[usable])
@@ -365,6 +427,16 @@ def learn(state: State, info: Info) -> State:
     if unlearned < max(_REFIT, len(objects)):
         return replace(state, patches=patches, unlearned=unlearned)
     return replace(state, patches=patches, unlearned=0, sizes=fit_sizes(patches))
+
+
+def _whole(state: State) -> NDArray[np.bool_]:
+    """Return which objects the border of the picture does not cut, shape (k,)."""
+    objects = state.objects
+    if state.scene.size is None:
+        return np.ones(len(objects), dtype=bool)
+    margin = 2.2 * sides(objects.extents)
+    low, high = objects.means > margin, objects.means < np.array(state.scene.size) - margin
+    return np.asarray((low & high).all(axis=1))
 
 
 def _update(
@@ -503,6 +575,7 @@ def _newborn(state: State, found: Stats) -> Objects:
         usual=found.mass,
         colors=np.zeros((k, state.objects.colors.shape[1])),
         reach=np.tile(state.reach, (k, 1)),
+        origin=found.mean,
         born=np.full(k, now),
         seen=np.full(k, now),
         exposed=np.full(k, now),

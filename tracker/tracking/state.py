@@ -49,6 +49,8 @@ class Objects:
     reach
         Shape (k, 4), distance of the left, top, right and bottom edge from the mean, in standard
         deviations of the extent along x or y.
+    origin
+        Shape (k, 2), where it was first seen, px, infinite once it has gone its own length.
     born, seen, exposed
         Shape (k,), seconds: when first seen; last seen; last seen with a part that no other
         object covers.
@@ -84,6 +86,7 @@ class Objects:
     usual: Array
     colors: Array
     reach: Array
+    origin: Array
     born: Array
     seen: Array
     exposed: Array
@@ -127,6 +130,12 @@ class Objects:
         """Shape (k,), whether it was seen apart from all others for long enough."""
         return self.singled >= _APART
 
+    @property
+    def mobile(self) -> NDArray[np.bool_]:
+        """Shape (k,), whether it has gone its own length since it was first seen."""
+        mobile: NDArray[np.bool_] = np.isinf(self.origin[:, 0])
+        return mobile
+
     def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Objects:
         """Return some of the objects."""
         return Objects(*(getattr(self, f.name)[which] for f in fields(self)))
@@ -152,6 +161,7 @@ def no_objects() -> Objects:
         usual=zero,
         colors=np.zeros((0, COLOR_BINS)),
         reach=np.zeros((0, 4)),
+        origin=np.zeros((0, 2)),
         born=zero,
         seen=zero,
         exposed=zero,
@@ -285,6 +295,8 @@ class State:
         How precisely a frame shows the middle of an object that is alone; see `Jitter`.
     hidden
         The cells of the scene's occluders: what is there cannot be seen. None without any.
+    population
+        How many objects the place always holds, 0 where that changes or is not known.
     """
 
     objects: Objects = field(default_factory=no_objects)
@@ -299,6 +311,7 @@ class State:
     scene: Scene = NO_SCENE
     jitter: Jitter = Jitter()
     hidden: Lattice | None = None
+    population: int = 0
 
     @property
     def footprint(self) -> Footprint:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tracker.config import Config, TrackingOptions
 from tracker.mixture import sides
+from tracker.tracking.census import census
 from tracker.tracking.contact import identities
 from tracker.tracking.lattice import Lattice
 from tracker.tracking.policy import Info, step
@@ -41,7 +42,9 @@ def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
         np.array([b.covariance for b in whole]),
         np.array([b.area for b in whole]),
     )
-    return State(patches=patches, sizes=fit_sizes(patches), scene=scene, hidden=hidden)
+    sizes = fit_sizes(patches)
+    population = 0 if sizes is None else census(scene, sizes)
+    return State(patches=patches, sizes=sizes, scene=scene, hidden=hidden, population=population)
 
 
 def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:

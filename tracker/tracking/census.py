@@ -1,0 +1,31 @@
+"""How many objects a place always holds, as an arena does and a street does not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracker.tracking.sizes import SizeModel
+from tracker.types import Scene
+
+_FEWEST = 12  # samples that tell whether the number changes
+_STEADY = 0.8  # share of the samples that must show it
+_MISCOUNTED = 0.05  # of the objects of a sample: parts of groups
+_WHOLE = 0.5  # of the typical area that makes an object
+
+
+def census(scene: Scene, sizes: SizeModel) -> int:
+    """Return the number of objects that most of the samples of a scene show, or 0.
+
+    In a closed place it is the same in nearly all of them, while what passes by is counted
+    differently each time: independent comings and goings scatter by the root of their number.
+    """
+    if scene.samples < _FEWEST or not scene.blobs:
+        return 0
+    areas = np.array([blob.area for blob in scene.blobs])
+    size = areas / sizes.areas(np.array([blob.mean for blob in scene.blobs]))
+    objects = np.where(size > _WHOLE, np.maximum(np.rint(size), 1.0), 0.0)
+    sample = np.array([blob.sample for blob in scene.blobs])
+    counts = np.bincount(sample, objects, scene.samples)
+    usual = float(np.median(counts))
+    steady = np.abs(counts - usual) <= _MISCOUNTED * usual
+    return int(usual) if steady.mean() >= _STEADY else 0
