@@ -69,29 +69,24 @@ def follow_contacts(
     if not state.episodes and not objects.contact.any():
         return state, (), ()
     episodes = {(e.first, e.second): e for e in state.episodes}
-    row = {int(name): k for k, name in enumerate(objects.ids)}
+    ids, confirmed = objects.ids.tolist(), objects.confirmed.tolist()
+    row = {name: k for k, name in enumerate(ids)}
     contacts: list[Contact] = []
     events: list[Event] = []
     open_now = set()
-    first, second = touching(objects)
-    met = objects.contact[first] & objects.contact[second]
-    first, second = first[met], second[met]
-    if len(first):
-        confusions = _confusion(objects, first, second, state.period or 0.0)
-        depths = _depth(objects, first, second)
-    for n, (i, j) in enumerate(zip(first, second, strict=True)):
-        pair = (int(objects.ids[i]), int(objects.ids[j]))
-        if pair not in episodes and depths[n] < _OVERLAP:
+    for i, j, confusion, depth in _meetings(objects, state.period or 0.0):
+        pair = (ids[i], ids[j])
+        if pair not in episodes and depth < _OVERLAP:
             continue
         open_now.add(pair)
-        episode = episodes.get(pair) or _opened(objects, int(i), int(j))
-        reported = episode.reported or bool(objects.confirmed[i] and objects.confirmed[j])
+        episode = episodes.get(pair) or _opened(objects, i, j)
+        reported = episode.reported or (confirmed[i] and confirmed[j])
         if reported and not episode.reported:
             events.append(Event("contact", pair))
         episodes[pair] = replace(
             episode,
-            confusion=max(episode.confusion, float(confusions[n])),
-            depth=max(episode.depth, float(depths[n])),
+            confusion=max(episode.confusion, confusion),
+            depth=max(episode.depth, depth),
             apart=0,
             reported=reported,
         )
@@ -155,6 +150,18 @@ def identities(state: State) -> Array:
             if name in row and episode.reported:
                 identity[row[name]] *= 1 - episode.confusion
     return identity
+
+
+def _meetings(objects: Objects, elapsed: float) -> list[tuple[int, int, float, float]]:
+    """Return the pairs of objects that touch, with their confusion and depth."""
+    first, second = touching(objects)
+    met = objects.contact[first] & objects.contact[second]
+    if not met.any():
+        return []
+    first, second = first[met], second[met]
+    confusions, depths = _confusion(objects, first, second, elapsed), _depth(objects, first, second)
+    columns = (first.tolist(), second.tolist(), confusions.tolist(), depths.tolist())
+    return list(zip(*columns, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
