@@ -119,8 +119,8 @@ _MATRIX = np.array([[0, 1], [1, 2]])  # which of these stands where
 
 def _boxes(lattice: Lattice, starts: Indices, ends: Indices, first: Indices) -> Array:
     """Return the box around each patch, shape (B, 4), of runs that are sorted by patch and row."""
-    rows, left = np.divmod(lattice.keys[starts], lattice.width)
-    right = lattice.keys[ends - 1] - rows * lattice.width
+    rows, left = np.divmod(lattice.keys.take(starts), lattice.width)
+    right = lattice.keys.take(ends - 1) - rows * lattice.width
     cells = np.empty((len(first), 4))
     cells[:, 0] = np.minimum.reduceat(left, first)
     cells[:, 1] = rows[first]
@@ -151,7 +151,7 @@ def _runs(
     """Sum up the points of each run, or say what the sums must be where nothing is irregular."""
     lengths = ends - starts
     if lattice.regular and weights.min() == weights.max():
-        middles = (coordinates[starts] + coordinates[ends - 1]).T / 2
+        middles = (coordinates.take(starts, axis=0) + coordinates.take(ends - 1, axis=0)).T / 2
         spreads = np.zeros((3, len(lengths)))
         spreads[0] = lattice.spacing**2 / 12 * (lengths * lengths - 1.0)  # of so many in a row
         return _Runs(weights[0] * lengths, middles, spreads)

@@ -102,10 +102,10 @@ class Lattice:
             Shape (r,), which patch each run belongs to; how many patches there are, numbered by
             their first point.
         """
-        first, last = self.keys[starts], self.keys[ends - 1]
+        first, last = self.keys.take(starts), self.keys.take(ends - 1)
         # Runs of the next row that reach from one column before to one behind.
-        begin = np.searchsorted(last, first + (self.width - 1))
-        end = np.searchsorted(first, last + (self.width + 1), side="right")
+        begin = last.searchsorted(first + (self.width - 1))
+        end = first.searchsorted(last + (self.width + 1), side="right")
         return joined(*spans(begin, end), len(starts))
 
     def cells(self, keys: NDArray[np.int64]) -> Array:
@@ -239,15 +239,15 @@ def joined(one: Indices, other: Indices, count: int) -> tuple[Indices, int]:
     """Return the connected sets of `count` things that the pairs link, numbered by first member."""
     group = np.arange(count)
     while len(one):
-        low, high = group[one], group[other]
-        apart = low != high
-        if not apart.any():
+        low, high = group.take(one), group.take(other)
+        apart = np.flatnonzero(low != high)
+        if not len(apart):
             break
-        one, other = one[apart], other[apart]
-        low, high = np.minimum(low, high)[apart], np.maximum(low, high)[apart]
+        one, other = one.take(apart), other.take(apart)
+        low, high = np.minimum(low, high).take(apart), np.maximum(low, high).take(apart)
         np.minimum.at(group, high, low)
-        while ((above := group[group]) != group).any():
+        while ((above := group.take(group)) != group).any():
             group = above
     first = group == np.arange(count)
-    numbers = np.cumsum(first) - 1
-    return numbers[group], int(first.sum())
+    numbers = first.cumsum()
+    return numbers.take(group) - 1, int(numbers[-1]) if count else 0

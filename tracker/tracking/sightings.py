@@ -220,8 +220,9 @@ def _fit(
     def reached(means: Array, reach: float, every: Indices | None) -> tuple[Indices, Indices]:
         """Return the pairs of an object and a point of its group within so many deviations."""
         component, point = _inside(blobs.lattice, means, reach**2 * mixture.covariances, every)
-        mine = groups.of_patch[blobs.labels[point]] == group[component]
-        return component[mine], point[mine]
+        its = groups.of_patch.take(blobs.labels.take(point))
+        mine = np.flatnonzero(its == group.take(component))
+        return component.take(mine), point.take(mine)
 
     def surroundings(mixture: Mixture) -> Silhouettes:
         """Return each object with the points near it."""
@@ -230,7 +231,7 @@ def _fit(
         component, point = reached(mixture.means, reach, every)
         affinity = _affinity(chances, component, point, blobs)
         points, number = _numbered(point, len(blobs.labels))
-        coordinates, weights = blobs.coordinates[points], blobs.weights[points]
+        coordinates, weights = blobs.coordinates.take(points, axis=0), blobs.weights.take(points)
         if every is not None:
             share = np.zeros(len(points))
             share[number] = every[component] ** 2
