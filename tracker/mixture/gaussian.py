@@ -144,9 +144,8 @@ class Coverage:
         # third of that, a covered side weighs as much as one that ends in background.
         outline = 1.0 - (np.pi * self.softness) ** 2 / 3
         a: Array = np.sqrt(distances)  # all else in its place: the arrays are large, and many
-        a *= 0.5
-        a -= outline
-        a /= self.softness
+        a *= 0.5 / self.softness
+        a -= outline / self.softness
         np.minimum(a, -_LOWEST_EXPONENT, out=a)
         np.exp(a, out=a)
         a += 1.0

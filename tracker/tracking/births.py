@@ -19,6 +19,7 @@ from tracker.mixture import (
     squared_distances,
 )
 from tracker.tracking.blobs import Blobs
+from tracker.tracking.lattice import Indices
 from tracker.tracking.sizes import SizeModel
 from tracker.tracking.state import State
 from tracker.types import Array, Event
@@ -36,9 +37,11 @@ _ANOTHER_EVIDENCE = 60.0  # effective samples of one object of another kind
 _ROUNDS = 12
 _TURNS = 3  # of fitting places, then sizes
 _SWEEPS = 4  # over the objects, each of which may become larger or smaller
-_STEPS = 0.1 * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])  # logarithms of the sides
+_STEP = 0.1  # of the logarithm of a side
+_STEPS = _STEP * np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])  # or none
 _LEAST_SPREAD = 0.1  # of the logarithm of a side
 _SILHOUETTE = Coverage(0.1)
+_FAR = 22.0  # squared standard deviations: a silhouette covers less than 1e-6 of what is farther
 _STILL = 0.006  # standard deviations: a fit that moves less than this has settled
 _SMALLEST = 12.0  # px², the least that can be an object
 _SHARE = 0.25  # of the largest object known, likewise
@@ -234,9 +237,15 @@ class _Patch:
         rise = np.where(filled, _OUTSIDE - _INSIDE, _INSIDE - _OUTSIDE)
         return cls(points, free, single, lattice, worth, covered, rise)
 
-    def evidence(self, empty: Array) -> Array:
-        """Return the log-likelihood of the patch where objects leave cells empty, (..., m)."""
-        return np.asarray(np.log(self.covered + self.rise * empty).sum(axis=-1) * self.worth)
+    def evidence(self, empty: Array, cells: Indices | None = None) -> Array:
+        """Return the log-likelihood of the patch where objects leave cells empty, (..., m).
+
+        Or that of some of its cells.
+        """
+        covered, rise = self.covered, self.rise
+        if cells is not None:
+            covered, rise = covered.take(cells), rise.take(cells)
+        return np.asarray(np.log(covered + rise * empty).sum(axis=-1) * self.worth)
 
     def likelihood(self, parts: Stats) -> float:
         """Return the log-likelihood of the patch under some objects."""
@@ -306,24 +315,27 @@ def _sized(
     squares = patch.squares(means, sizes.headings(like))
     sharpness = 1 / sizes.sides(means).T  # (k, 2), of typical objects
 
-    def uncovered(k: int, stretch: Array) -> Array:
+    def uncovered(k: int, stretch: Array, cells: Indices | slice) -> Array:
         """Return the probability that object k, stretched in n ways, leaves cells empty, (n, m)."""
-        return 1 - _SILHOUETTE.cover(sharpness[k] * np.exp(-2 * stretch) @ squares[k])
+        distances = sharpness[k] * np.exp(-2 * stretch) @ squares[k][:, cells]
+        return 1 - _SILHOUETTE.cover(distances)
 
     count, stretch = len(means), stretch.copy()
-    empty = np.concatenate([uncovered(k, stretch[k : k + 1]) for k in range(count)])
-    begin = score = float(patch.evidence(np.prod(empty, axis=0))) - cost * float((stretch**2).sum())
+    empty = np.concatenate([uncovered(k, stretch[k : k + 1], slice(None)) for k in range(count)])
+    begin = score = float(patch.evidence(empty.prod(axis=0))) - cost * float((stretch**2).sum())
     in_vain = 0  # how many were tried since one of them changed
     for k in islice(cycle(range(count)), _SWEEPS * count):
-        others = np.arange(count) != k
+        largest = sharpness[k] * np.exp(-2 * (stretch[k] + _STEP))
+        near = np.flatnonzero(largest @ squares[k] < _FAR)  # farther away, nothing changes
         tried = stretch[k] + _STEPS
-        alone = uncovered(k, tried)
-        scores = patch.evidence(alone * empty[others].prod(axis=0))
-        scores -= cost * ((tried**2).sum(axis=1) + (stretch[others] ** 2).sum())
+        alone = uncovered(k, tried, near)
+        others = empty[np.arange(count) != k].take(near, axis=1).prod(axis=0)
+        scores = patch.evidence(alone * others, near) - cost * (tried**2).sum(axis=1)
         best = int(scores.argmax())
+        gain = float(scores[best] - scores[0])
         in_vain += 1
-        if scores[best] > score + 1e-9:
-            score, stretch[k], empty[k] = float(scores[best]), tried[best], alone[best]
+        if gain > 1e-9:
+            score, stretch[k], empty[k, near] = score + gain, tried[best], alone[best]
             in_vain = 0
         elif in_vain == count:
             break
