@@ -85,18 +85,17 @@ def _patched(
     """Describe the patches of points that are sorted as on the lattice."""
     starts, ends = lattice.runs()
     owners, count = lattice.patches(starts, ends)
-    run = _runs(coordinates, weights, lattice, starts, ends)
-    order = np.argsort(owners, kind="stable")  # of the runs, patch by patch
-    patches = np.searchsorted(owners[order], np.arange(count + 1))
-
-    def total(values: Array) -> Array:
-        """Sum over the runs of each patch, shape (..., r) to (..., B)."""
-        return totals(values.take(order, axis=-1), patches)
-
-    mass = total(run.mass)
-    means = total(run.mass * run.middles) / mass
-    apart = run.middles - means.take(owners, axis=1)
-    scatters = total(run.mass * (run.spreads + apart[_ONE] * apart[_OTHER])) / mass
+    runs = _runs(coordinates, weights, lattice, starts, ends)
+    order = owners.argsort(kind="stable")  # of the runs, patch by patch
+    patches = owners.take(order).searchsorted(np.arange(count + 1))
+    runs = runs.take(order, axis=1)
+    each, middles, spreads = runs[0], runs[1:3], runs[3:]
+    mass = totals(each, patches)
+    means = totals(each * middles, patches) / mass
+    apart = middles - means.repeat(np.diff(patches), axis=1)
+    scatters = (
+        totals(each * (spreads + apart.take(_ONE, 0) * apart.take(_OTHER, 0)), patches) / mass
+    )
     scatters[_ONE == _OTHER] += lattice.spacing**2 / 12  # a point stands for a square
     return Blobs(
         coordinates=coordinates,
@@ -132,43 +131,38 @@ def _boxes(lattice: Lattice, starts: Indices, ends: Indices, first: Indices) -> 
     return cells
 
 
-@dataclass(frozen=True, slots=True)
-class _Runs:
-    """Runs of neighbours in a row.
-
-    `mass` has the shape (r,), px²; `middles` (2, r), x and y in px; `spreads` (3, r), the moments
-    xx, xy and yy about the middle, px².
-    """
-
-    mass: Array
-    middles: Array
-    spreads: Array
-
-
 def _runs(
     coordinates: Array, weights: Array, lattice: Lattice, starts: Indices, ends: Indices
-) -> _Runs:
-    """Sum up the points of each run, or say what the sums must be where nothing is irregular."""
-    lengths = ends - starts
-    if lattice.regular and weights.min() == weights.max():
-        middles = (coordinates.take(starts, axis=0) + coordinates.take(ends - 1, axis=0)).T / 2
-        spreads = np.zeros((3, len(lengths)))
-        spreads[0] = lattice.spacing**2 / 12 * (lengths * lengths - 1.0)  # of so many in a row
-        return _Runs(weights[0] * lengths, middles, spreads)
+) -> Array:
+    """Sum up the points of each run, or say what the sums must be where nothing is irregular.
 
-    runs = np.append(starts, len(weights))
-    mass = totals(weights, runs)
+    Returns
+    -------
+    runs
+        Shape (6, r): mass, px²; the middle, x and y in px; the moments about it, xx, xy, yy, px².
+    """
+    lengths = ends - starts
+    runs = np.zeros((6, len(lengths)))
+    mass, middles, spreads = runs[0], runs[1:3], runs[3:]
+    if lattice.regular and weights.min() == weights.max():
+        mass[:] = weights[0] * lengths
+        first, last = coordinates.take(starts, axis=0), coordinates.take(ends - 1, axis=0)
+        middles[:] = (first + last).T / 2
+        spreads[0] = lattice.spacing**2 / 12 * (lengths * lengths - 1.0)  # of so many in a row
+        return runs
+    edges = np.append(starts, len(weights))
+    mass[:] = totals(weights, edges)
     if lattice.regular:  # only x differs within a run
         x = np.ascontiguousarray(coordinates[:, 0])
-        middle = totals(weights * x, runs) / mass
-        x -= np.repeat(middle, lengths)
-        spreads = np.zeros((3, len(lengths)))
-        spreads[0] = totals(weights * x * x, runs) / mass
-        return _Runs(mass, np.array([middle, coordinates[starts, 1]]), spreads)
+        middles[0], middles[1] = totals(weights * x, edges) / mass, coordinates[starts, 1]
+        x -= middles[0].repeat(lengths)
+        spreads[0] = totals(weights * x * x, edges) / mass
+        return runs
     columns = np.ascontiguousarray(coordinates.T)
-    middles = totals(weights * columns, runs) / mass
-    apart = columns - np.repeat(middles, lengths, axis=1)
-    return _Runs(mass, middles, totals(weights * apart[_ONE] * apart[_OTHER], runs) / mass)
+    middles[:] = totals(weights * columns, edges) / mass
+    apart = columns - middles.repeat(lengths, axis=1)
+    spreads[:] = totals(weights * apart[_ONE] * apart[_OTHER], edges) / mass
+    return runs
 
 
 _NONE = np.zeros(0)

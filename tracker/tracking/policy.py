@@ -188,8 +188,9 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     now, period = prior.time or 0.0, prior.period or 0.0
     # What should have come out from behind a fixed thing, and did not, is still there.
     lingers = objects.behind & (mass <= _VISIBLE * areas) & (look.veil <= _LOST_BEHIND)
-    states[lingers, :2] -= period * states[lingers, 2:]
-    states[lingers, 2:] *= _SLOWED
+    if lingers.any():
+        states[lingers, :2] -= period * states[lingers, 2:]
+        states[lingers, 2:] *= _SLOWED
     veil = np.where(lingers, 1.0, look.veil)
     behind = veil > _LOST_BEHIND
     open_area = look.open_area * (1 - veil)

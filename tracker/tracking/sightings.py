@@ -226,8 +226,7 @@ def _fit(
 
     def surroundings(mixture: Mixture) -> Silhouettes:
         """Return each object with the points near it."""
-        likelihood = Coverage(options.softness)
-        reach = likelihood.reach + 2 * _SLACK
+        reach = Coverage(options.softness).reach + 2 * _SLACK
         component, point = reached(mixture.means, reach, every)
         affinity = _affinity(chances, component, point, blobs)
         points, number = _numbered(point, len(blobs.labels))
@@ -256,7 +255,7 @@ def _fit(
             coordinates,
             mixture,
             (component, number),
-            likelihood=replace(likelihood, affinity=affinity),
+            likelihood=Coverage(options.softness, affinity),
             weights=weights,
             missing=missing,
         )
