@@ -146,8 +146,7 @@ def _runs(
     mass, middles, spreads = runs[0], runs[1:3], runs[3:]
     if lattice.regular and weights.min() == weights.max():
         mass[:] = weights[0] * lengths
-        first, last = coordinates.take(starts, axis=0), coordinates.take(ends - 1, axis=0)
-        middles[:] = (first + last).T / 2
+        middles[:] = (coordinates[starts] + coordinates[ends - 1]).T / 2
         spreads[0] = lattice.spacing**2 / 12 * (lengths * lengths - 1.0)  # of so many in a row
         return runs
     edges = np.append(starts, len(weights))

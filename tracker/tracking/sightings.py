@@ -230,7 +230,7 @@ def _fit(
         component, point = reached(mixture.means, reach, every)
         affinity = _affinity(chances, component, point, blobs)
         points, number = _numbered(point, len(blobs.labels))
-        coordinates, weights = blobs.coordinates.take(points, axis=0), blobs.weights.take(points)
+        coordinates, weights = blobs.coordinates[points], blobs.weights[points]
         if every is not None:
             share = np.zeros(len(points))
             share[number] = every[component] ** 2
