@@ -18,6 +18,7 @@ _FEWEST_FOR_SLOPE = 40  # and these one with a perspective
 _HORIZONS = np.array([-4, -2, -1, -0.5, -0.3, -0.2, -0.1, -0.05, 0, 0.05, 0.1, 0.15, 0.2])
 # rows where they are looked for, relative to those of the patches
 _RIDGE = 0.15  # spread of log s along the ridge of single objects
+_SMOOTHING = np.exp(-(np.arange(-8, 9) ** 2) / 18)  # of that spread, in steps of a third of it
 _PERSPECTIVE_GAIN = 0.3  # share more than none that a perspective up to a horizon must explain
 _FARTHEST = 0.02  # share of the lengths that lies beyond the farthest row with objects
 _LEAST = 3.5  # px, length of the farthest object
@@ -305,7 +306,6 @@ def _mode(values: Array, weights: Array) -> tuple[float, float]:
     step = _RIDGE / 3
     low = values.min() - 4 * _RIDGE
     counts = np.bincount(((values - low) / step).astype(np.intp), weights)
-    kernel = np.exp(-(np.arange(-8, 9) ** 2) / 18)
-    smooth = np.convolve(counts, kernel, "same")
+    smooth = np.convolve(counts, _SMOOTHING, "same")
     place = int(smooth.argmax())
     return float(smooth[place]), float(low + (place + 0.5) * step)
