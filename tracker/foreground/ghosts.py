@@ -89,9 +89,13 @@ def uncovered(middle: Image, images: NDArray[np.uint8], limit: Mask) -> Image:
     least = max(SEEN_LEAST, SEEN_SHARE * len(images))
     steady = cv2.medianBlur(np.where(seen >= least, 255, 0).astype(np.uint8), 3)
     ground = middle.copy()
-    for window, inside in outlined(np.asarray(steady, np.uint8)):
-        shares = [np.count_nonzero(one[window][inside > 0]) for one in changed]
-        shown = np.array(shares) >= SEEN_WHOLE * np.count_nonzero(inside)
+    patches = [
+        (window, part)
+        for window, inside in outlined(np.asarray(steady, np.uint8))
+        for part in _parts(inside, [one[window] for one in changed])
+    ]
+    for window, inside in patches:
+        shown = _shown(inside, [one[window] for one in changed])
         if np.count_nonzero(shown) < SEEN_LEAST:
             continue
         below = np.median(images[shown][(slice(None), *window)], axis=0).astype(np.uint8)
@@ -99,6 +103,26 @@ def uncovered(middle: Image, images: NDArray[np.uint8], limit: Mask) -> Image:
             around = cv2.dilate(inside, np.ones((3, 3), np.uint8)) > 0
             ground[window][around] = below[around]
     return ground
+
+
+def _shown(inside: Mask, changed: list[Mask]) -> NDArray[np.bool_]:
+    """Tell of each sample whether it shows the ground of a patch."""
+    shares = np.array([cv2.countNonZero(cv2.bitwise_and(one, inside)) for one in changed])
+    return np.asarray(shares >= SEEN_WHOLE * cv2.countNonZero(inside))
+
+
+def _parts(inside: Mask, changed: list[Mask]) -> Iterator[Mask]:
+    """Take apart a patch of places that touch, but that different samples show the ground of."""
+    while cv2.countNonZero(inside) >= SMALLEST:
+        if np.count_nonzero(_shown(inside, changed)) >= SEEN_LEAST:
+            yield inside
+            return
+        together = [cv2.bitwise_and(one, inside) for one in changed]
+        part = max(together, key=cv2.countNonZero)
+        if cv2.countNonZero(part) == 0:
+            return
+        yield np.asarray(np.minimum(part, 1), np.uint8)
+        inside = np.asarray(np.where(part > 0, 0, inside), np.uint8)
 
 
 def _differs(image: Image, other: Image, limit: Mask) -> Mask:

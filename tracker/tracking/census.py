@@ -9,6 +9,7 @@ from tracker.types import Scene
 
 _FEWEST = 12  # samples that tell whether the number changes
 _STEADY = 0.8  # share of the samples that must show it
+_USUAL = 0.75  # quantile of the counts: who is behind another is not counted
 _MISCOUNTED = 0.05  # of the objects of a sample: parts of groups
 _WHOLE = 0.5  # of the typical area that makes an object
 
@@ -26,6 +27,6 @@ def census(scene: Scene, sizes: SizeModel) -> int:
     objects = np.where(size > _WHOLE, np.maximum(np.rint(size), 1.0), 0.0)
     sample = np.array([blob.sample for blob in scene.blobs])
     counts = np.bincount(sample, objects, scene.samples)
-    usual = float(np.median(counts))
+    usual = float(np.quantile(counts, _USUAL, method="nearest"))
     steady = np.abs(counts - usual) <= _MISCOUNTED * usual
     return int(usual) if steady.mean() >= _STEADY else 0
