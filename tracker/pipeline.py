@@ -317,14 +317,15 @@ class _Run:
         job, assumed = self.job, self.facts
         assert assumed is not None, "the source was read to its end"
         facts = replace(assumed, claimed_frames=self.frames)
-        from tracker.tracking import combine, look_back
+        from tracker.tracking import combine, look_back, start
 
         with self.timings.stage("refine"):
             frames = ((self.history[i], self.tape[i]) for i in reversed(range(len(self.tape))))
             backward = look_back(frames, job.config.tracking, self.scene)
             hindsight = [self._told(one, facts) for one in self.interrupts.between(backward)]
             objects = job.config.tracking.objects
-            refined = combine(self.history, hindsight[::-1], objects=objects)
+            population = start(job.config.tracking, self.scene).population
+            refined = combine(self.history, hindsight[::-1], objects=objects, population=population)
         self.ids = {item.id for result in refined for item in result.tracks}
         self.health = Health()
         sinks = open_sinks(

@@ -28,7 +28,11 @@ _Rows: TypeAlias = dict[int, Track]
 
 
 def combine(
-    forward: Sequence[Snapshot], backward: Sequence[Snapshot], *, objects: int = 0
+    forward: Sequence[Snapshot],
+    backward: Sequence[Snapshot],
+    *,
+    objects: int = 0,
+    population: int = 0,
 ) -> list[Snapshot]:
     """Join what two passes over the same frames know.
 
@@ -40,6 +44,8 @@ def combine(
         For the same frames in the same order, what is known from those behind; see `look_back`.
     objects
         How many there are, where it is known; 0: unknown.
+    population
+        How many there always are but for guests; see `State.population`.
 
     Returns
     -------
@@ -59,7 +65,7 @@ def combine(
         )
     both = settled(forward), settled(backward[::-1])[::-1]
     pieces, links = _cut(pairs(*both))
-    if objects:
+    if objects or population:
         links = [link._replace(sure=max(link.sure, _LAST_RESORT)) for link in links]
     times = np.array([one.time for one in forward])
     tracks: list[dict[int, Track]] = [{} for _ in forward]
@@ -69,8 +75,8 @@ def combine(
     smooth = smoothed([rows for _, rows in kept], times)
     found = [_Found(rows, own) for rows, (own, _) in zip(smooth, kept, strict=True)]
     found.sort(key=lambda one: min(one.rows))
-    if objects:
-        found = _no_more_than(objects, found)
+    if objects or population:
+        found = _no_more_than(objects or population, found, guests=not objects)
     for name, one in enumerate(found, start=1):
         first = min(one.rows)
         for place, track in one.rows.items():
@@ -232,14 +238,18 @@ class _Found:
     pieces: list[_Piece]
 
 
-def _no_more_than(count: int, found: Sequence[_Found]) -> list[_Found]:
+def _no_more_than(count: int, found: Sequence[_Found], *, guests: bool) -> list[_Found]:
     """Let who comes when all are known be one of those who are gone, the nearest.
 
-    It may be each of them, so its name is worth a chance among them.
+    It may be each of them, so its name is worth a chance among them. Who is there beside all of
+    them is a guest, where there may be any.
     """
     kept = list(found[:count])
     for one in found[count:]:
         common = [len(one.rows.keys() & other.rows.keys()) for other in kept]
+        if guests and min(common) > _PROOF:
+            kept.append(one)
+            continue
         most = max(min(common), FEWEST)
         gone = [other for other, frames in zip(kept, common, strict=True) if frames <= most]
         start = min(one.rows)
