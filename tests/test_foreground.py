@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tracker.config import ForegroundOptions
 from tracker.errors import ConfigError
 from tracker.foreground import Footprint, ForegroundModel, make_foreground
+from tracker.foreground.ghosts import uncovered
 from tracker.foreground.occluders import find_occluders
 from tracker.foreground.palette import color_bins
 from tracker.foreground.survey import rank_filter
@@ -569,3 +570,14 @@ def test_pedestrians_fill_their_boxes_and_little_else(data: Path) -> None:
     rows_hidden, columns_hidden = np.nonzero(occluders)
     place = np.array([columns_hidden.mean(), rows_hidden.mean()]) * foreground.scene.step
     assert np.abs(place - (429, 222)).max() < 30  # the sign on the lamp post
+
+
+def test_neighbours_that_rest_at_different_times_are_uncovered() -> None:
+    """One arrives after a third of the samples and stays; another comes to rest at its side."""
+    images = np.full((24, 60, 80, 3), 100, np.uint8)
+    images[8:, 20:30, 20:30] = 20
+    images[18:, 20:30, 30:40] = 20
+    middle = np.median(images, axis=0).astype(np.uint8)
+    assert (middle[20:30, 20:30] == 20).all()
+    ground = uncovered(middle, images, np.full((60, 80), 9, np.uint8))
+    assert (ground == 100).all()

@@ -241,6 +241,24 @@ def test_there_are_never_more_objects_than_is_known() -> None:
     assert [len(s.tracks) for s in refined] == [2] * 30 + [1] * 30 + [2] * 30
 
 
+def test_beside_all_that_there_always_are_may_be_a_guest() -> None:
+    gone, stays, comes, guest = line(30), line(90, y=300), line(30, 500, y=90), line(40, y=500)
+    result = snapshots(
+        [
+            [track(1, stays[i])]
+            + ([track(2, gone[i])] if i < 30 else [])
+            + ([track(3, comes[i - 60])] if i >= 60 else [])
+            + ([track(4, guest[i - 45])] if 45 <= i < 85 else [])
+            + ([track(5, guest[i])] if i < 25 else [])
+            for i in range(90)
+        ]
+    )
+    assert names(combine(result, result, objects=2)) == {1, 2}
+    refined = combine(result, result, population=2)
+    assert len(refined[20].tracks) == 3
+    assert len(refined[80].tracks) == 3
+
+
 def test_a_late_decision_takes_effect_where_it_belongs() -> None:
     before = of_paths({1: line(), 2: line(begin=300, step=-4)})
     alike, decided = 30, 40  # where the doubt is greatest, and where it ends
