@@ -298,6 +298,20 @@ def test_an_object_that_hides_coasts_and_keeps_its_id() -> None:
     np.testing.assert_allclose(snapshots[-1].tracks[0].mean, centres[-1], atol=0.5)
 
 
+def test_an_object_goes_on_unseen_as_it_did_for_a_while_and_not_as_in_its_last_step() -> None:
+    gait = np.array([0.0, 4.0, 1.0, -3.0, 5.0])  # of which the last step is the longest
+    centres = walk(40, (40, 60), (3, 0))
+    centres[:25, 0] += np.tile(gait, 5)
+    frames = [filled(c) for c in centres[:25]] + [np.zeros((0, 2))] * 15
+    snapshots = follow(frames)
+    velocity = np.array([snapshots[i].tracks[0].velocity for i in range(15, 25)])
+    assert velocity[:, 0].max() > 1.4 * 3 * FPS, "its steps are far from its way"
+    for i in range(26, 40):
+        (track,) = snapshots[i].tracks
+        assert track.velocity[0] == pytest.approx(3 * FPS, rel=0.2)
+        np.testing.assert_allclose(track.mean, centres[i], atol=16)
+
+
 @pytest.mark.parametrize("speed", [1, 2, 4])
 def test_an_object_that_comes_into_view_slowly_is_one_object(speed: int) -> None:
     centres = walk(60 // speed, (-12, 75), (speed, 0))

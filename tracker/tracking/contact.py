@@ -265,6 +265,7 @@ def _exchanged(objects: Objects, i: int, j: int) -> Objects:
         uncertainties=objects.uncertainties[order],
         errors=objects.errors[order],
         trail=objects.trail[order],
+        cruise=objects.cruise[order],
         extents=objects.extents[order],
         mass=objects.mass[order],
         seen=objects.seen[order],

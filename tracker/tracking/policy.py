@@ -39,6 +39,7 @@ _ODDS = (0.02, 1e4)  # of existence, at least and at most
 _RETURN = 3.0  # lengths from where it should be at which a lost object may turn up
 _JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
 _LENGTH = 4.0  # standard deviations from one end of an object to the other
+_HABIT = 0.5  # s over which the velocity counts with which an object goes on unseen
 _CLUTTER = 0.3  # how likely a sighting is without an object, relative to one with
 
 
@@ -181,11 +182,17 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     # What is left of an object of which a share is hidden may have its middle off by as much.
     noise = np.array([1 / np.maximum(counted, 1e-9), precision]) + hidden**2
     states, uncertainties, errors = _update(objects, look.mean, noise, visible)
+    now, period = prior.time or 0.0, prior.period or 0.0
+    # A single step says little of the way: what is not seen goes on as it did for a while.
+    lost = ~visible & ~objects.missing
+    slip = (objects.cruise - states[:, 2:])[lost]
+    states[lost] += np.hstack([period * slip, slip])
+    habit = np.maximum(1 - np.exp(-period / _HABIT), 1 / objects.hits) * visible
+    cruise = objects.cruise + habit[:, None] * (states[:, 2:] - objects.cruise)
     stats = Stats(mass, look.mean, look.scatter)
     extents, unusual = _reshape(prior, states[:, :2], stats, shaped, options)
     usual = np.maximum(objects.usual, 1e-9)
     follow = np.where(mass > usual, 0.3, 0.02) * (visible & alone)
-    now, period = prior.time or 0.0, prior.period or 0.0
     # What should have come out from behind a fixed thing, and did not, is still there.
     lingers = objects.behind & (mass <= _VISIBLE * areas) & (look.veil <= _LOST_BEHIND)
     if lingers.any():
@@ -209,6 +216,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         errors=errors,
         trail=trail,
         origin=np.where(away[:, None], np.inf, objects.origin),
+        cruise=cruise,
         extents=extents,
         unusual=unusual,
         mass=mass,
@@ -571,6 +579,7 @@ def _newborn(state: State, found: Stats) -> Objects:
         uncertainties=np.zeros((k, 4, 4)),
         errors=np.zeros((k, 4, 4)),
         trail=np.full((k, 4, 2), np.nan),
+        cruise=np.zeros((k, 2)),
         extents=extents,
         mass=found.mass,
         usual=found.mass,

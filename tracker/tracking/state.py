@@ -38,6 +38,8 @@ class Objects:
         that way and are as precise as they have proved to be (`State.jitter`).
     trail
         Shape (k, 4, 2), the middles that the last four frames showed of it alone, px, else NaN.
+    cruise
+        Shape (k, 2), the velocity with which it went on of late while it was seen, px/s.
     extents
         Shape (k, 2, 2), Σ, px².
     mass
@@ -81,6 +83,7 @@ class Objects:
     uncertainties: Array
     errors: Array
     trail: Array
+    cruise: Array
     extents: Array
     mass: Array
     usual: Array
@@ -156,6 +159,7 @@ def no_objects() -> Objects:
         uncertainties=np.zeros((0, 4, 4)),
         errors=np.zeros((0, 4, 4)),
         trail=np.zeros((0, 4, 2)),
+        cruise=np.zeros((0, 2)),
         extents=np.zeros((0, 2, 2)),
         mass=zero,
         usual=zero,
