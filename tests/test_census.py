@@ -95,3 +95,17 @@ def test_light_beside_them_is_none_and_a_guest_that_moves_is_one() -> None:
     two = [rest(100, 60), rest(300, 60)]
     assert all(len(one.tracks) == 2 for one in followed([*two, light], 2)[3:])
     assert len(followed([*two, guest], 2)[-1].tracks) == 3
+
+
+def test_who_leaves_the_picture_is_not_who_enters_it() -> None:
+    leaves, enters = rest(0, 150), rest(0, 80)
+    leaves[:, 0] = 355 + 1.0 * np.arange(100)
+    leaves[40:] = np.nan
+    enters[:, 0] = 10 + 4.0 * (np.arange(100) - 42)
+    enters[:42] = np.nan
+    found = followed([rest(200, 250), leaves, enters], 2)
+    left = {track.id for track in found[30].tracks if track.mean[1] < 200}
+    there = {track.id for track in found[-1].tracks}
+    assert len(left) == 1
+    assert len(there) == 2
+    assert not left & there

@@ -290,15 +290,13 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     apart = rest.means[None, :, :] - objects.means[lost][:, None, :]
     spread = objects.uncertainties[lost][:, :2, :2] + objects.extents[lost]
     cost = np.einsum("kbi,kij,kbj->kb", apart, inverses(spread), apart)
-    number = options.objects or state.population
-    full = number > 0 and bool(objects.confirmed.sum() >= number)
-    waited = (state.time or 0.0) - objects.seen[lost] > 1.5 * (state.period or 0.0)
+    strayed = _strayed(state, options)[lost]
     # Where most vanish at once in plain view, frames are left out of the recording.
     gone = objects.confirmed & objects.missing & ~objects.behind
     gone &= (state.time or 0.0) - objects.seen < 1.5 * (state.period or 0.0)
     there = objects.confirmed & ~objects.missing
     jumped = gone[lost] & bool(gone.sum() >= max(_JUMPED, there.sum() + 1))
-    anywhere = ((full & waited) | jumped)[:, None]
+    anywhere = (strayed | jumped)[:, None]
     near = np.einsum("kbi,kbi->kb", apart, apart) < _RETURN**2 * areas[:, None]
     allowed = large & ((small & near & (cost < 9.0)) | anywhere)
     if not allowed.any():
@@ -348,11 +346,8 @@ def adopt(state: State, options: TrackingOptions) -> State:
     Nobody noticed that an object was lost as long as others were in its place, and so it was taken
     for a new one where it turned up.
     """
-    objects, number = state.objects, options.objects or state.population
-    if not number or objects.confirmed.sum() < number:
-        return state
-    waited = (state.time or 0.0) - objects.seen > 1.5 * (state.period or 0.0)
-    lost = np.flatnonzero(objects.confirmed & objects.missing & waited)
+    objects = state.objects
+    lost = np.flatnonzero(objects.confirmed & _strayed(state, options))
     found = np.flatnonzero(~objects.confirmed & ~objects.missing & (objects.hits > 1))
     if len(lost) == 0 or len(found) == 0:
         return state
@@ -385,7 +380,7 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     confirmed = int(objects.confirmed.sum())
     room = options.birth_limit + 2 * confirmed - len(objects)
     number = options.objects or state.population
-    lost = bool((objects.confirmed & objects.missing).any())
+    lost = bool((objects.confirmed & objects.missing & _whole(state)).any())
     if options.objects or (number and lost):  # what appears is what was lost
         room = min(room, number - len(objects))
     rest, _ = _residual(info, smallest(state, options))
@@ -402,6 +397,19 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
         events += tuple(Event("birth", (int(i),)) for i in objects.ids[lasting])
         objects = replace(objects, confirmed=objects.confirmed | lasting)
     return state.with_objects(objects), replace(info, events=events)
+
+
+def _strayed(state: State, options: TrackingOptions) -> NDArray[np.bool_]:
+    """Return which objects are lost that must be somewhere, as all that there are have names.
+
+    Who was last seen at the border of the picture may have left, unless the number is given.
+    """
+    objects, number = state.objects, options.objects or state.population
+    if not number or objects.confirmed.sum() < number:
+        return np.zeros(len(objects), dtype=bool)
+    waited = (state.time or 0.0) - objects.seen > 1.5 * (state.period or 0.0)
+    strayed = objects.missing & waited
+    return strayed if options.objects else strayed & _whole(state)
 
 
 def _believed(
