@@ -57,6 +57,12 @@ def test_who_comes_and_goes_is_no_population(mean: int) -> None:
         assert census(scene(random.poisson(mean, SAMPLES), random), SIZES) == 0
 
 
+def test_a_crowd_is_not_counted_to_the_last_one() -> None:
+    random = np.random.default_rng(5)
+    counts = 120 - random.poisson(5, SAMPLES)  # always 120, of whom some stand before others
+    assert census(scene(counts, random), SIZES) == 0
+
+
 def test_few_samples_tell_nothing() -> None:
     random = np.random.default_rng(3)
     assert census(scene(np.full(11, 4), random), SIZES) == 0

@@ -11,6 +11,7 @@ _FEWEST = 12  # samples that tell whether the number changes
 _STEADY = 0.8  # share of the samples that must show it
 _USUAL = 0.75  # quantile of the counts: who is behind another is not counted
 _MISCOUNTED = 0.05  # of the objects of a sample: parts of groups
+_EXACT = 0.5  # share of the samples that must show just as many: in a crowd nobody counts so well
 _WHOLE = 0.5  # of the typical area that makes an object
 
 
@@ -18,7 +19,8 @@ def census(scene: Scene, sizes: SizeModel) -> int:
     """Return the number of objects that most of the samples of a scene show, or 0.
 
     In a closed place it is the same in nearly all of them, while what passes by is counted
-    differently each time: independent comings and goings scatter by the root of their number.
+    differently each time: independent comings and goings scatter by the root of their number. No
+    number is better than one that is too small, as a crowd's is, where some always hide others.
     """
     if scene.samples < _FEWEST or not scene.blobs:
         return 0
@@ -28,5 +30,6 @@ def census(scene: Scene, sizes: SizeModel) -> int:
     sample = np.array([blob.sample for blob in scene.blobs])
     counts = np.bincount(sample, objects, scene.samples)
     usual = float(np.quantile(counts, _USUAL, method="nearest"))
-    steady = np.abs(counts - usual) <= _MISCOUNTED * usual
-    return int(usual) if steady.mean() >= _STEADY else 0
+    off = np.abs(counts - usual)
+    steady, exact = (off <= _MISCOUNTED * usual).mean(), (off == 0).mean()
+    return int(usual) if steady >= _STEADY and exact >= _EXACT else 0
