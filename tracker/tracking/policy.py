@@ -38,7 +38,7 @@ _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen
 _ODDS = (0.02, 1e4)  # of existence, at least and at most
 _RETURN = 3.0  # lengths from where it should be at which a lost object may turn up
 _JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
-_LENGTH = 4.0  # standard deviations from one end of an object to the other
+_AWAY = 8.0  # standard deviations, two lengths, by which what moves goes and light does not
 _HABIT = 0.5  # s over which the velocity counts with which an object goes on unseen
 _CLUTTER = 0.3  # how likely a sighting is without an object, relative to one with
 
@@ -207,7 +207,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     looked_at = (1 - veil) * np.where(look.contact, 0.2, 1.0)
     existence = _existence(objects.existence, shown, looked_at, _elapsed(prior, options))
     apart = np.hypot(*(states[:, :2] - objects.origin).T)
-    away = shaped & (apart > _LENGTH * objects.lengths)
+    away = shaped & _whole(prior) & (apart > _AWAY * objects.lengths)
     reach_rate = np.where(shaped, _REACH_RATE, 0.0)[:, None]
     refined = replace(
         objects,
@@ -417,7 +417,7 @@ def _believed(
 ) -> NDArray[np.bool_]:
     """Say who is reported where they are more than there always are, shape (k,).
 
-    As many as there always are, those of the most usual sizes; and who lasts and has gone its own
+    As many as there always are, those of the most usual sizes; and who lasts and has gone twice its
     length. What stays is a patch of light, or the ghost of one that was at rest.
     """
     objects = state.objects

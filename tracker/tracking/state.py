@@ -52,7 +52,7 @@ class Objects:
         Shape (k, 4), distance of the left, top, right and bottom edge from the mean, in standard
         deviations of the extent along x or y.
     origin
-        Shape (k, 2), where it was first seen, px, infinite once it has gone its own length.
+        Shape (k, 2), where it was first seen, px; infinite once it was whole twice its length away.
     born, seen, exposed
         Shape (k,), seconds: when first seen; last seen; last seen with a part that no other
         object covers.
@@ -135,7 +135,7 @@ class Objects:
 
     @property
     def mobile(self) -> NDArray[np.bool_]:
-        """Shape (k,), whether it has gone its own length since it was first seen."""
+        """Shape (k,), whether it was whole twice its length away from where it was first seen."""
         mobile: NDArray[np.bool_] = np.isinf(self.origin[:, 0])
         return mobile
 
