@@ -143,10 +143,14 @@ def main() -> None:
     parser.add_argument("--size", default="1280x720", help="width and height, even numbers of px")
     parser.add_argument("--objects", type=int, default=20)
     parser.add_argument("--frames", type=int, default=1500)
+    parser.add_argument(
+        "--share", type=float, default=SHARE, help="of the picture that each object covers"
+    )
     arguments = parser.parse_args()
     width, height = map(int, arguments.size.split("x"))
     begin = time.perf_counter()
-    Herd(width, height, arguments.objects, arguments.frames).write(arguments.clip)
+    herd = Herd(width, height, arguments.objects, arguments.frames, arguments.share)
+    herd.write(arguments.clip)
     print(f"drew {arguments.clip} in {time.perf_counter() - begin:.0f} s")
 
 
