@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,21 +97,23 @@ def make_foreground(
     if name != "median":
         return _unsurveyed(name, options, coarse)
     used = one_light(kept)
+    del kept
     few = used[:: max(1, len(used) // FIRST_LOOK)]
     area = typical_area(_survey(_coarsened(few, coarse), coarse, options).patches)
     grid = coarse
     if not options.scale and area is not None:
         grid = Grid.scaled(size, 1 / _divisor(area, size))
     images = _coarsened(used, grid)
-    del kept, used, few  # they take more memory than all that follows
     survey = _survey(images, grid, options)
+    count = len(images)
+    del images  # they take more memory than all that follows
     occluders = None
     if area is not None:
         occluders = find_occluders(survey.masks, area / grid.cell_area)
     scene = Scene(
         size=size,
         blobs=tuple(patch.blob for patch in survey.patches),
-        samples=len(images),
+        samples=count,
         occluders=occluders,
         step=float(np.sqrt(grid.cell_area)),
     )
@@ -125,12 +127,16 @@ def make_foreground(
     )
 
 
-def _coarsened(images: Sequence[Image], grid: Grid) -> NDArray[np.uint8]:
-    """Return `images` on the raster, shape (count, height, width, 3)."""
+def _coarsened(images: list[Image], grid: Grid) -> NDArray[np.uint8]:
+    """Return `images` on the raster, shape (count, height, width, 3).
+
+    Takes them out of the list on the way: all of them twice would be too much for the memory.
+    """
     width, height = grid.cells
     raster = np.empty((len(images), height, width, 3), np.uint8)
-    for place, image in zip(raster, images, strict=True):
-        place[:] = grid.coarsen(image)
+    while images:
+        last = images.pop()
+        raster[len(images)] = grid.coarsen(last)
     return raster
 
 
@@ -192,6 +198,7 @@ def _survey(images: NDArray[np.uint8], grid: Grid, options: ForegroundOptions) -
     shadow = ShadowTest() if options.shadows and not grey else None
     region = grid.region(options)
     sensitivity = Sensitivity(options.threshold)
+    masks = np.empty(images.shape[:3], np.uint8)
     for again in (grey, False):
         background = GaussianBackground(
             statistics.mean,
@@ -200,9 +207,8 @@ def _survey(images: NDArray[np.uint8], grid: Grid, options: ForegroundOptions) -
             learning_seconds=options.learning_seconds,
         )
         reference = background.reference
-        masks = np.stack(
-            [clean(background.foreground(i) & region, i, background, shadow) for i in images]
-        )
+        for mask, image in zip(masks, images, strict=True):
+            mask[:] = clean(background.foreground(image) & region, image, background, shadow)
         patches = [
             patch
             for sample, (mask, image) in enumerate(zip(masks, images, strict=True))

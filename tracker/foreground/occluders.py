@@ -42,7 +42,7 @@ def find_occluders(masks: NDArray[np.uint8], area: float) -> NDArray[np.bool_] |
         Of a typical object, in cells.
     """
     length = float(np.sqrt(area))
-    rate = np.asarray(np.mean(masks > 0, axis=0, dtype=np.float32))
+    rate = np.asarray(np.mean(masks, axis=0, dtype=np.float32) / np.float32(255))
     near = np.asarray(cv2.GaussianBlur(rate, (0, 0), 1.0))
     smooth = np.asarray(cv2.GaussianBlur(rate, (0, 0), 0.15 * length))
     around = np.asarray(cv2.GaussianBlur(rate, (0, 0), 0.7 * length))

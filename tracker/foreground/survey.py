@@ -63,7 +63,7 @@ class Statistics:
     noise: NDArray[np.float32]
 
 
-def one_light(images: Sequence[Image]) -> Sequence[Image]:
+def one_light(images: list[Image]) -> list[Image]:
     """Return those of `images`, each of shape (height, width, 3), that show the commonest light.
 
     A lamp that is switched in the middle of a file would otherwise leave a median of both.
