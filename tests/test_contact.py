@@ -128,7 +128,7 @@ def test_identity_falls_in_a_contact_and_rises_by_evidence_alone(
                 assert contact.decided_by == "appearance"
                 rises += 1
             last[track.id], lowest = now, min(lowest, now)
-    assert lowest < (0.6 if colors is None else 0.8)
+    assert lowest < 0.6
     assert rises == (0 if colors is None else 2)
     assert min(last.values()) == pytest.approx(lowest if colors is None else 1, abs=0.05)
 

@@ -17,7 +17,7 @@ from tracker.mixture import Mixture, Prior, collect, m_step
 from tracker.synthetic import MEETING_KINDS, MeetingKind, meeting, score_meeting
 from tracker.tracking import Tracker, start, step
 from tracker.tracking.policy import predict
-from tracker.types import Array, Points, Scene, Snapshot, Status
+from tracker.types import Array, Blob, Points, Scene, Snapshot, Status
 
 FPS = 25.0
 ROUND = np.diag([36.0, 36.0])
@@ -298,12 +298,15 @@ def test_an_object_that_hides_coasts_and_keeps_its_id() -> None:
     np.testing.assert_allclose(snapshots[-1].tracks[0].mean, centres[-1], atol=0.5)
 
 
-def test_an_object_goes_on_unseen_as_it_did_for_a_while_and_not_as_in_its_last_step() -> None:
+def test_a_walker_goes_on_unseen_as_for_a_while_and_not_as_in_the_last_step() -> None:
+    upright = np.diag([25.0, 144.0])
+    area = 4 * np.pi * 60.0
+    blobs = tuple(Blob(np.array([40.0 + i, 60.0]), upright, area, False) for i in range(10))
     gait = np.array([0.0, 4.0, 1.0, -3.0, 5.0])  # of which the last step is the longest
     centres = walk(40, (40, 60), (3, 0))
     centres[:25, 0] += np.tile(gait, 5)
-    frames = [filled(c) for c in centres[:25]] + [np.zeros((0, 2))] * 15
-    snapshots = follow(frames)
+    frames = [filled(c, upright) for c in centres[:25]] + [np.zeros((0, 2))] * 15
+    snapshots = follow(frames, Tracker(scene=Scene(size=(300, 120), blobs=blobs)))
     velocity = np.array([snapshots[i].tracks[0].velocity for i in range(15, 25)])
     assert velocity[:, 0].max() > 1.4 * 3 * FPS, "its steps are far from its way"
     for i in range(26, 40):

@@ -39,7 +39,7 @@ _ODDS = (0.02, 1e4)  # of existence, at least and at most
 _RETURN = 3.0  # lengths from where it should be at which a lost object may turn up
 _JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
 _AWAY = 8.0  # standard deviations, two lengths, by which what moves goes and light does not
-_HABIT = 0.5  # s over which the velocity counts with which an object goes on unseen
+_HABIT = 0.5  # s over which the velocity counts with which a walker goes on unseen
 _CLUTTER = 0.3  # how likely a sighting is without an object, relative to one with
 
 
@@ -183,8 +183,9 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     noise = np.array([1 / np.maximum(counted, 1e-9), precision]) + hidden**2
     states, uncertainties, errors = _update(objects, look.mean, noise, visible)
     now, period = prior.time or 0.0, prior.period or 0.0
-    # A single step says little of the way: what is not seen goes on as it did for a while.
-    lost = ~visible & ~objects.missing
+    # A step says little of a walker's way: who is not seen goes on as it did for a while.
+    walks = prior.sizes is not None and prior.sizes.upright
+    lost = ~visible & ~objects.missing & walks
     slip = (objects.cruise - states[:, 2:])[lost]
     states[lost] += np.hstack([period * slip, slip])
     habit = np.maximum(1 - np.exp(-period / _HABIT), 1 / objects.hits) * visible
