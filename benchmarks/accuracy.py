@@ -204,7 +204,7 @@ def mouse(bench: Bench) -> Iterator[Table]:
         far = f"{np.percentile(apart, 95):.1f} px"
         lines.append((f"{first} and {second}", _median(apart), far, str(len(apart))))
     yield Table(
-        f"One mouse, 10,000 frames, against three other tools ({OURS}: {len(ids)} ids)",
+        f"One mouse, 10,000 frames, against three other tools (ids of {OURS}: {len(ids)})",
         ("between", "median distance", "95 % within", "frames"),
         lines,
     )
