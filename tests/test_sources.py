@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -23,7 +22,8 @@ import pytest
 from tracker.config import SourceOptions
 from tracker.errors import SourceError
 from tracker.sources import ArraySource, Source, Verdict, open_source
-from tracker.sources.readers import Capture, FileSampler, open_capture
+from tracker.sources.container import Container, TimedFrame
+from tracker.sources.readers import FileSampler
 from tracker.sources.specs import resolve
 from tracker.types import Image
 
@@ -141,50 +141,61 @@ def test_samples_of_many_frames_may_be_neighbours_of_the_wanted_ones(tmp_path: P
     assert numbers != wanted  # frames that no other one refers to are passed over
 
 
-class CountingCapture:
-    """Counts the frames that are asked for."""
+class CountingContainer(Container):
+    """Counts the frames that are decoded."""
 
-    def __init__(self, capture: Capture) -> None:
-        self.capture = capture
-        self.grabbed = 0
+    decoded = 0
 
-    def get(self, propId: int) -> float:
-        return self.capture.get(propId)
-
-    def set(self, propId: int, value: float) -> bool:
-        return self.capture.set(propId, value)
-
-    def grab(self) -> bool:
-        self.grabbed += 1
-        return self.capture.grab()
-
-    def retrieve(self, image: Any = None) -> tuple[bool, Any]:
-        return self.capture.retrieve()
+    def frames(self, *, since: float | None = None, skim: bool = False) -> Iterator[TimedFrame]:
+        for frame in super().frames(since=since, skim=skim):
+            CountingContainer.decoded += 1
+            yield frame
 
 
-def test_a_long_file_is_searched_and_not_decoded(tmp_path: Path) -> None:
-    path, frames = tmp_path / "long.mp4", 250
-    with av.open(str(path), "w") as long:
-        with av.open(str(write_video(tmp_path / "short.mp4", count=frames, gop=50))) as short:
-            stream = long.add_stream_from_template(short.streams.video[0])
-            packets = [packet for packet in short.demux(video=0) if packet.dts is not None]
-            assert stream.time_base is not None
+def repeated(path: Path, short: Path, *, frames: int, turns: int) -> Path:
+    """Write a video that shows the `frames` of a short one so many times."""
+    with av.open(str(path), "w") as long, av.open(str(short)) as once:
+        stream = long.add_stream_from_template(once.streams.video[0])
+        packets = [packet for packet in once.demux(video=0) if packet.dts is not None]
+        assert stream.time_base is not None
         shift = round(frames / RATE / packets[0].time_base)
-        for turn in range(100):
+        for turn in range(turns):
             for packet in packets:
                 copy = av.Packet(bytes(packet))
                 copy.pts, copy.dts = packet.pts + turn * shift, packet.dts + turn * shift
                 copy.time_base, copy.is_keyframe = packet.time_base, packet.is_keyframe
                 copy.stream = stream
                 long.mux(copy)
-    capture = CountingCapture(open_capture(str(path)))
-    sampler = FileSampler(str(path), capture, 20)
-    places = []
+    return path
+
+
+@pytest.mark.parametrize(
+    ("turns", "count", "affordable", "unevenness"), [(100, 20, 100, 60), (8, 96, 400, 40)]
+)
+def test_a_long_file_is_searched_and_not_decoded(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    turns: int,
+    count: int,
+    affordable: int,
+    unevenness: int,
+) -> None:
+    short = write_video(tmp_path / "short.mp4", count=250, gop=50)
+    path = repeated(tmp_path / "long.mp4", short, frames=250, turns=turns)
+    monkeypatch.setattr("tracker.sources.readers.DECODED_PIXELS", affordable * WIDTH * HEIGHT)
+    monkeypatch.setattr("tracker.sources.readers.Container", CountingContainer)
+    monkeypatch.setattr(CountingContainer, "decoded", 0)
+    sampler = FileSampler(str(path), count)
+    places, numbers = [], []
     while (reading := sampler.read(None)) is not None:
         places.append(reading.index)
-    assert len(places) == 20
-    assert np.all(np.abs(np.diff(places) - 1250) < 60)
-    assert capture.grabbed == 20
+        numbers.append(number_of(reading.image))
+    assert len(places) == count
+    assert np.all(np.diff(places) > 0)
+    assert [place % 250 % COUNT for place in places] == numbers
+    even = (np.arange(count) + 0.5) * 250 * turns / count
+    assert np.all(np.abs(places - even) < unevenness)
+    assert CountingContainer.decoded < affordable + 2 * count
 
 
 def test_a_source_left_early_says_stopped(source: Source) -> None:

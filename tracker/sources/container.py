@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
 import av.logging
@@ -24,10 +25,16 @@ class NotAVideo(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TimedFrame:
-    """A decoded picture, BGR, and its time in seconds."""
+    """A decoded picture and its time in seconds."""
 
     time: float
-    image: Image
+    decoded: av.VideoFrame
+
+    @property
+    def image(self) -> Image:
+        """The picture as BGR, turned upright; the same bytes as OpenCV makes of it."""
+        turned = np.rot90(self.decoded.to_ndarray(format="bgr24"), self.decoded.rotation // 90)
+        return np.ascontiguousarray(turned)
 
 
 class Container:
@@ -65,6 +72,7 @@ class Container:
             self.close()
             raise NotAVideo("it holds sound or data but no video; name a file with a picture")
         self._stream = moving[0]
+        self._stream.thread_type = "AUTO"
         self._packets = self._read()
         self._window: list[float] = []
         self._passed = 0
@@ -91,18 +99,32 @@ class Container:
         """Frames that the container claims, 0 where it claims nothing."""
         return self._stream.frames
 
-    def frames(self) -> Iterator[TimedFrame]:
-        """Decode the frames that can be decoded, turned upright."""
-        start, base = self._stream.start_time or 0, self._stream.time_base
-        for packet in self._container.demux(self._stream):
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture as it is stored, px."""
+        return self._stream.width, self._stream.height
+
+    def frames(self, *, since: float | None = None, skim: bool = False) -> Iterator[TimedFrame]:
+        """Decode the frames that can be decoded.
+
+        Parameters
+        ----------
+        since
+            Begin with the newest key frame at or before this time, s; else go on.
+        skim
+            Pass over the frames that no other one refers to.
+        """
+        if since is not None:
+            self._seek(since)
+        self._stream.codec_context.skip_frame = "NONREF" if skim else "DEFAULT"
+        for packet in self._demuxed():
             try:
                 decoded = packet.decode()
             except av.FFmpegError:
                 continue  # its frame is missing, which its neighbours' times tell
             for frame in decoded:
-                time = 0.0 if frame.pts is None or base is None else (frame.pts - start) * base
-                image = np.rot90(frame.to_ndarray(format="bgr24"), frame.rotation // 90)
-                yield TimedFrame(float(time), np.ascontiguousarray(image))
+                assert isinstance(frame, av.VideoFrame), "the stream is one of pictures"
+                yield TimedFrame(0.0 if frame.pts is None else self._seconds(frame.pts), frame)
 
     def rank(self, time: float, expected: int) -> int:
         """Return the index of the frame shown at `time` seconds; `expected` where nothing is lost.
@@ -153,30 +175,36 @@ class Container:
 
     def keyframe(self, time: float) -> float:
         """Return the time in seconds of the newest key frame at or before `time`."""
-        base, start = self._stream.time_base, self._stream.start_time or 0
-        if base is None:
-            return 0.0
-        self._container.seek(int(time / base) + start, stream=self._stream, backward=True)
-        for packet in self._container.demux(self._stream):
+        self._seek(time)
+        for packet in self._demuxed():
             stamp = packet.pts if packet.pts is not None else packet.dts
             if packet.size and stamp is not None:
-                return float((stamp - start) * base)
+                return self._seconds(stamp)
         return 0.0
 
     def _read(self) -> Iterator[float]:
-        base, start = self._stream.time_base, self._stream.start_time or 0
-        try:
-            for packet in self._container.demux(self._stream):
-                if packet.size <= PLACEHOLDER or packet.is_discard:
-                    continue
-                if packet.pts is None or base is None:
-                    self._timed = False
-                    yield 0.0
-                else:
-                    yield float((packet.pts - start) * base)
-        except av.FFmpegError:
-            # A broken container ends here; what could be read of it is what it holds.
-            return
+        for packet in self._demuxed():
+            if packet.size <= PLACEHOLDER or packet.is_discard:
+                continue
+            if packet.pts is None or self._stream.time_base is None:
+                self._timed = False
+                yield 0.0
+            else:
+                yield self._seconds(packet.pts)
+
+    def _demuxed(self) -> Iterator[av.Packet[Any]]:
+        """Yield the packets from here on; a broken container ends where it breaks."""
+        with contextlib.suppress(av.FFmpegError):
+            yield from self._container.demux(self._stream)
+
+    def _seconds(self, stamp: int) -> float:
+        start, base = self._stream.start_time or 0, self._stream.time_base
+        return 0.0 if base is None else float((stamp - start) * base)
+
+    def _seek(self, time: float) -> None:
+        start, base = self._stream.start_time or 0, self._stream.time_base
+        if base is not None:
+            self._container.seek(round(time / base) + start, stream=self._stream, backward=True)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -6,18 +6,18 @@ is given where the shapes agree.
 
 from __future__ import annotations
 
-import os
 import time
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
 
 from tracker.sources.container import Container, NotAVideo, TimedFrame
-from tracker.sources.wire import CAPTURE_OPTIONS, DEFAULT_RATE, spread
+from tracker.sources.wire import DEFAULT_RATE, spread
 from tracker.types import Image
 
 PATIENCE = 50  # failed reads in a row that end a file, at least; see FileReader.read
@@ -25,11 +25,10 @@ PATIENCE_SECONDS = 3.0
 DELAYED = 2  # frames that some codecs keep back at the end of a file without an error
 SHORTFALL = 0.02  # share of the claimed duration that may be missing from a whole file
 TIMEOUT = 10_000  # milliseconds to wait for a stream
-SEQUENTIAL = 20  # frames for each sample up to which a whole file is decoded rather than searched
 COUNTABLE = 20_000  # frames up to which a header's claim is checked before sampling
-SEEK_LEAD = 17  # OpenCV seeks 16 frames ahead of its target; from a key frame on, this costs least
 SKIMMED = 4  # frames for each sample from which on it may be any near the wanted one
-FORWARD = 4000  # frames that sampling decodes at most where key frames are rare
+KEY_FRAME = 5  # other frames that are decoded in the same time as a key frame
+DECODED_PIXELS = 1_200_000_000  # that sampling decodes at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +123,11 @@ def open_reader(request: dict[str, Any]) -> Reader:
     if kind in ("camera", "stream"):
         return LiveReader(request["address"], fps)
     path = request["address"]
+    if request["samples"]:
+        return FileSampler(path, request["samples"])
     with Container(path):
         pass  # says more clearly than OpenCV why a file is no video
     capture = PlainCapture(path) if request["plain"] else open_capture(path)
-    if request["samples"]:
-        return FileSampler(path, capture, request["samples"])
     return FileReader(path, capture, fps)
 
 
@@ -158,16 +157,9 @@ def usable_rate(*rates: float) -> float:
     return next((rate for rate in rates if 0 < rate <= 1000), DEFAULT_RATE)
 
 
-def open_capture(path: str, *, skim: bool = False) -> cv2.VideoCapture:
-    """Open a video file, its rotation honoured.
-
-    To `skim` it is to pass over the frames that no other one refers to.
-    """
-    options = os.environ.get(CAPTURE_OPTIONS, "")
-    if skim:
-        os.environ[CAPTURE_OPTIONS] = f"{options}|avdiscard;nonref".lstrip("|")
+def open_capture(path: str) -> cv2.VideoCapture:
+    """Open a video file, its rotation honoured."""
     capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
-    os.environ[CAPTURE_OPTIONS] = options
     if not capture.isOpened():
         raise NotAVideo(
             "no decoder knows its format; try to convert it with: "
@@ -272,75 +264,75 @@ class FileReader:
 
 
 class FileSampler:
-    """Frames spread evenly over a video file, without decoding all of a long one.
+    """Frames spread evenly over a video file, without decoding all of a long or large one.
+
+    A frame is decoded from its key frame on. Where the wanted frames would take too long, all of
+    them move towards their key frames, by as much as it takes.
 
     Parameters
     ----------
     path
         The file.
-    capture
-        What decodes it.
     count
         Number of frames wanted.
     """
 
-    def __init__(self, path: str, capture: Capture, count: int) -> None:
-        self._capture = capture
-        self.fps = usable_rate(self._capture.get(cv2.CAP_PROP_FPS))
+    def __init__(self, path: str, count: int) -> None:
+        self._container = container = Container(path)
+        self.fps = usable_rate(container.rate)
         self.claimed: int | None = None
-        self._position = 0  # index of the frame that comes next
-        self._times: list[float] = []  # of all frames, where it is skimmed
-        with Container(path) as container:
-            frames = int(max(self._capture.get(cv2.CAP_PROP_FRAME_COUNT), 0))
-            if frames <= COUNTABLE:
-                frames = container.remaining(0)
-            if frames <= SEQUENTIAL * count or isinstance(capture, PlainCapture):
-                self._plan = [(place, False) for place in spread(frames, count)]
-                sparse = frames >= SKIMMED * count and not isinstance(capture, PlainCapture)
-                if sparse and container.reordered and (times := container.times()):
-                    self._times = times
-                    self._capture = open_capture(path, skim=True)
-            else:
-                self._plan = self._search(container, frames, count)
+        total = container.claimed or round(container.duration * self.fps)
+        self._times: list[float] = []  # of all frames, where they can be counted
+        if total <= COUNTABLE:
+            with Container(path) as counted:
+                total, self._times = counted.remaining(0), counted.times()
+        width, height = container.size
+        affordable = max(count, DECODED_PIXELS // (width * height))
+        self._skim = total >= SKIMMED * count and container.reordered
+        places = spread(total, count)
+        if total <= affordable or (total <= COUNTABLE and not self._times):
+            self._readings = self._through(places)
+        else:
+            span = container.duration or total / self.fps
+            times = self._times or np.linspace(0.0, span, total, endpoint=False)
+            self._readings = self._along([float(times[place]) for place in places], affordable)
 
-    def _search(self, container: Container, frames: int, count: int) -> list[tuple[int, bool]]:
-        """Plan the frame numbers to visit, each with whether to seek to it.
+    def _through(self, places: list[int]) -> Iterator[Reading]:
+        """Decode the whole file and yield the frames of these numbers, or the next ones after."""
+        timed = self._skim and bool(self._times)
+        for number, frame in enumerate(self._container.frames(skim=timed)):
+            if not places:
+                break
+            if timed:
+                number = bisect_left(self._times, frame.time - 0.5 / self.fps)
+            if number >= places[0]:
+                yield Reading(number, number / self.fps, "fps", frame.image)
+                places = places[bisect_right(places, number) :]
 
-        A frame shortly after a key frame is nearly free; where two samples share a key frame, the
-        second is reached by decoding on, as long as that stays affordable.
+    def _along(self, times: list[float], affordable: int) -> Iterator[Reading]:
+        """Decode from the key frames before these times, s, and yield so many frames.
+
+        What lies between key frames and the last wanted frame of each is decoded in all, so that
+        much is `affordable`, in frames.
         """
-        duration = container.duration or frames / self.fps
-        plan: list[tuple[int, bool]] = []
-        previous, budget = -1, FORWARD
-        for place in spread(frames, count):
-            key = round(container.keyframe(place / frames * duration) * frames / duration)
-            last = plan[-1][0] if plan else -1
-            if key > max(previous, last):
-                plan.append((min(key + SEEK_LEAD, frames - 1), True))
-            elif last < place <= last + budget:
-                budget -= place - last
-                plan.append((place, False))
-            previous = key
-        return plan
+        stripes = {
+            key: list(wanted) for key, wanted in groupby(times, key=self._container.keyframe)
+        }
+        ahead = sum(wanted[-1] - key for key, wanted in stripes.items()) * self.fps
+        rest = affordable - KEY_FRAME * len(stripes)
+        nearer = min(1.0, max(0.0, rest / max(ahead, 1.0)))
+        for key, wanted in stripes.items():
+            due = [key + nearer * (time - key) for time in wanted]
+            for frame in self._container.frames(since=key, skim=self._skim):
+                if frame.time >= due[0] - 0.5 / self.fps:
+                    yield Reading(round(frame.time * self.fps), frame.time, "fps", frame.image)
+                    del due[0]
+                if not due:
+                    break
 
     def read(self, into: Image | None) -> Reading | None:
         """Return the next sample."""
-        while self._plan:
-            place, seek = self._plan.pop(0)
-            if seek:
-                self._capture.set(cv2.CAP_PROP_POS_FRAMES, place)
-                self._position = place
-            wanted = self._position <= place  # it may have been passed
-            while self._position <= place and self._capture.grab():
-                self._position += 1
-                if self._times:
-                    stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                    self._position = bisect_left(self._times, stamp - 0.5 / self.fps) + 1
-            if wanted and self._position > place:
-                image = retrieve(self._capture, into)
-                if image is not None:
-                    return Reading(place, place / self.fps, "fps", image)
-        return None
+        return next(self._readings, None)
 
     def ending(self) -> Ending:
         """Say that the sampling is done."""
