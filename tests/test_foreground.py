@@ -387,6 +387,17 @@ def test_a_tracked_object_may_stand_still(learner: str) -> None:
     assert standing(learner, protected=True) > 0.75
 
 
+def test_the_middle_of_what_sways_is_no_ghost(learner: str) -> None:
+    """A man in a black coat who stands and shifts his feet: the coat looks alike all the time."""
+    world = World()
+    options = ForegroundOptions(model=learner, learning_seconds=QUICK)  # type: ignore[arg-type]
+    foreground = made(learner, world, options, seconds=2.0)
+    for index in range(int(2.5 * FPS)):
+        place = (80.0 + 3.0 * np.sin(index), 60.0)
+        points = foreground.points(Frame(index, index / FPS, world.draw(place)), tracked(place))
+    assert overlap(points, world.inside(place)) > 0.75
+
+
 def test_what_stands_untracked_becomes_background(learner: str) -> None:
     assert standing(learner, protected=False) < 0.05
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.foreground.channels import at, largest_channel, planes
-from tracker.foreground.ghosts import edge_strength, outline_edge, outlined, shows_more
+from tracker.foreground.ghosts import edge_strength, mostly, outline_edge, outlined, shows_more
 from tracker.foreground.grid import Mask
 from tracker.foreground.light import gain, local_gain
 from tracker.types import Image
@@ -203,20 +203,23 @@ class GaussianBackground:
             moved = largest_channel(cv2.absdiff(image, self.last)) > self.quick_limit
             self.still = np.where((foreground > 0) & ~moved, self.still + elapsed, 0.0)
             absorbed = (self.still > self.learning_seconds) & (protected == 0)
-            cells = np.flatnonzero(absorbed | self._ghosts(image))
+            cells = np.flatnonzero(absorbed | self._ghosts(image, foreground))
             self.mean.reshape(-1, 3)[cells] = at(image, cells)
             self.still.ravel()[cells] = 0.0
         self.last = image.copy()
         self.refresh(edges=self.frames % EDGES_EVERY == 0)
 
-    def _ghosts(self, image: Image) -> NDArray[np.bool_]:
+    def _ghosts(self, image: Image, foreground: Mask) -> NDArray[np.bool_]:
         """Return the cells of still patches whose outline is no edge of the picture.
 
-        Something left that was in the background, or a lamp lights the place.
+        Something left that was in the background, or a lamp lights the place. Of what moves here
+        and there, the parts that are still have no outline of their own.
         """
         ghosts = np.zeros(self.still.shape, bool)
         still = np.asarray(self.still >= STILL_SECONDS)
-        for window, inside in outlined(still.view(np.uint8)):
+        if not still.any():
+            return ghosts
+        for window, inside in outlined(mostly(still, foreground)):
             old = outline_edge(self.reference[window], inside)
             new = outline_edge(image[window], inside)
             apart = cv2.absdiff(self.reference[window], image[window])

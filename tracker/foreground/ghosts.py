@@ -23,6 +23,9 @@ SMALLEST = 12
 EDGE = 1.5
 """Ratio of two pictures' edges along an outline that tells which of them shows the object."""
 
+MOST = 0.7
+"""Share of a patch that counts as most of it."""
+
 SEEN_SHARE = 0.08
 """Share of the samples in which the ground is seen that suffices to know it,"""
 
@@ -40,6 +43,16 @@ def edge_strength(image: Image) -> NDArray[np.float32]:
     # In halves of a grey level, so that a byte holds every gradient.
     size = cv2.magnitude(along_x.astype(np.float32), along_y.astype(np.float32))
     return np.asarray(size / 2, np.float32)
+
+
+def mostly(which: NDArray[np.bool_], mask: Mask) -> Mask:
+    """Return those patches of `mask` most of whose cells are among `which`."""
+    cells = np.flatnonzero(mask)
+    patches = Patches.of(mask, cells)
+    chosen = patches.total(which.take(cells)) > MOST * patches.sizes
+    some = np.zeros_like(mask)
+    some.ravel()[cells[chosen[patches.labels]]] = 255
+    return some
 
 
 def outlined(mask: Mask) -> Iterator[tuple[tuple[slice, slice], Mask]]:
