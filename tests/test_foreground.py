@@ -493,6 +493,15 @@ def test_a_post_in_a_busy_place_is_an_occluder() -> None:
     assert (occluders & truth).sum() / (occluders | truth).sum() > 0.6
 
 
+def test_an_occluder_is_found_whole_where_fewer_objects_pass() -> None:
+    """The top of a sign at the edge of the traffic hides as much as the rest of it."""
+    masks = lane(post=True)
+    masks[np.arange(len(masks)) % 3 > 0, :46] = 0
+    occluders = find_occluders(masks, area=308.0)
+    assert occluders is not None
+    assert occluders[38:54, 77:83].mean() > 0.9
+
+
 def test_an_open_lane_has_no_occluder() -> None:
     assert find_occluders(lane(post=False), area=308.0) is None
 

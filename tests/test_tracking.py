@@ -348,6 +348,17 @@ def test_an_object_that_lingers_behind_a_post_is_waited_for_there() -> None:
     np.testing.assert_allclose(snapshots[-1].tracks[0].mean, centres[-1], atol=0.7)
 
 
+def test_who_vanishes_beside_a_post_stepped_behind_it() -> None:
+    """The place where an object was seen last tells only nearly where it hides."""
+    beside, behind = np.full((20, 2), (56.0, 75.0)), np.full((60, 2), (72.0, 75.0))
+    come, go = walk(18, (20, 75), (2, 0)), walk(25, (74, 75), (2, 0))
+    centres = np.concatenate([come, beside, behind, go])
+    frames = [(p := filled(c, 16 * np.eye(2)))[(p[:, 0] < 60) | (p[:, 0] >= 84)] for c in centres]
+    assert sum(len(points) == 0 for points in frames) > 60
+    snapshots = follow(frames, Tracker(scene=post()))
+    assert {tuple(ids(s)) for s in snapshots[5:]} == {(1,)}
+
+
 def test_pieces_of_an_object_that_comes_into_being_become_one() -> None:
     centres = walk(40, (50, 60), (1.5, 0))
     frames = [filled(c, LONG) for c in centres]

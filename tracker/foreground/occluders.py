@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FEWEST_SIGHTINGS = 5.0
-"""How often an object must have been expected at a place before its absence says anything."""
+"""How often an object must have been expected at a place before its absence says anything; half of
+that suffices around such a place."""
 
 HIDDEN = 0.25
 """Foreground rate, relative to the neighbourhood, under which something hides the objects."""
@@ -30,6 +31,8 @@ BUSY = 0.5
 ENCLOSED = 0.75
 """and the share of the ring that must be so: the verge of a road is busy on one side only."""
 
+SQUARE = np.ones((3, 3), np.uint8)
+
 
 def find_occluders(masks: NDArray[np.uint8], area: float) -> NDArray[np.bool_] | None:
     """Return the cells that hide objects, or None where there are none.
@@ -46,15 +49,20 @@ def find_occluders(masks: NDArray[np.uint8], area: float) -> NDArray[np.bool_] |
     near = np.asarray(cv2.GaussianBlur(rate, (0, 0), 1.0))
     smooth = np.asarray(cv2.GaussianBlur(rate, (0, 0), 0.15 * length))
     around = np.asarray(cv2.GaussianBlur(rate, (0, 0), 0.7 * length))
-    hidden = (near < HIDDEN * around) & (around * len(masks) > FEWEST_SIGHTINGS)
-    opened = cv2.morphologyEx(hidden.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
+    expected = around * len(masks)
+    bare = near < HIDDEN * around
+    sure, likely = (
+        cv2.morphologyEx((bare & (expected > least)).astype(np.uint8), cv2.MORPH_OPEN, SQUARE)
+        for least in (FEWEST_SIGHTINGS, FEWEST_SIGHTINGS / 2)
+    )
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(likely, connectivity=8)
+    told = np.bincount(labels[sure > 0], minlength=count) > 0
     reach = max(1, round(RING * length))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     occluders = np.zeros(rate.shape, bool)
     for label in range(1, count):
         left, top, wide, high, cells = (int(number) for number in boxes[label])
-        if not SMALLEST * area <= cells <= LARGEST * area:
+        if not told[label] or not SMALLEST * area <= cells <= LARGEST * area:
             continue
         top, left, bottom, right = top - reach, left - reach, top + high, left + wide
         window = np.s_[max(top, 0) : bottom + reach, max(left, 0) : right + reach]

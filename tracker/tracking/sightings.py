@@ -19,6 +19,7 @@ from tracker.mixture import (
     Prior,
     Silhouettes,
     Stats,
+    determinants,
     inverses,
     longer,
     m_step,
@@ -40,6 +41,7 @@ _GRAIN = 0.02  # of the spacing: or less than this
 _PLENTY = 400.0  # points by which an object is fitted as well as by more
 _SLACK = 0.3  # radii by which an object may move before its surroundings are looked up again
 _VEILED = 0.05  # share of an object behind fixed things from which they are taken into account
+_STRAY = 0.5  # standard deviations of its extent by which a missing object is elsewhere
 _ANEW = 0.2  # relative change of a patch after which its object is asked about again
 _DOUBT_EVERY = 3  # frames from one such question to the next
 _DOUBT = 0.75  # foreground below this multiple of what the objects cover may hold fewer
@@ -422,11 +424,29 @@ def _reach(objects: Objects, alone: NDArray[np.bool_], groups: Groups) -> Array:
 
 
 def _veil(state: State) -> Array:
-    """Return the share of each object that is behind fixed things, shape (k,)."""
+    """Return the share of each object that is behind fixed things, shape (k,).
+
+    Who is missing near one is where least would be seen of it: that is why it is missing.
+    """
     objects = state.objects
-    behind, _ = _inside(state.hidden, objects.means, 4.0 * objects.extents)
-    cells = np.bincount(behind, minlength=len(objects))
-    share: Array = np.minimum(cells * state.scene.step**2 / objects.areas, 1.0)
+    veil = _behind(state, objects.means, objects.extents)
+    missing = np.flatnonzero(objects.missing & (veil > _VEILED))
+    if len(missing):
+        reach = _STRAY * sides(objects.extents[missing])
+        places = objects.means[missing][:, None] + reach[:, None] * _AROUND
+        extents = objects.extents[missing].repeat(len(_AROUND), axis=0)
+        shares = _behind(state, places.reshape(-1, 2), extents)
+        veil[missing] = shares.reshape(len(missing), -1).max(axis=1)
+    return veil
+
+
+def _behind(state: State, means: Array, extents: Array) -> Array:
+    """Return the share of each ellipse that is behind fixed things, shape (k,)."""
+    ellipse, _ = _inside(state.hidden, means, 4.0 * extents)
+    cells = np.bincount(ellipse, minlength=len(means))
+    share: Array = np.minimum(
+        cells * state.scene.step**2 / (4 * np.pi * np.sqrt(determinants(extents))), 1.0
+    )
     return share
 
 
@@ -438,3 +458,4 @@ def _sunflower(count: int) -> Array:
 
 
 _OUTLINE = 2 * _sunflower(64).T
+_AROUND = np.array([(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)])
