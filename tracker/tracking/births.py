@@ -317,16 +317,19 @@ def _sized(
 
     def uncovered(k: int, stretch: Array, cells: Indices | slice) -> Array:
         """Return the probability that object k, stretched in n ways, leaves cells empty, (n, m)."""
-        distances = sharpness[k] * np.exp(-2 * stretch) @ squares[k][:, cells]
-        return 1 - _SILHOUETTE.cover(distances)
+        # No `@`: BLAS wakes threads for long rows, and those wait longer than they multiply.
+        along, across = squares[k][:, cells]
+        one, other = (sharpness[k] * np.exp(-2 * stretch)).T[:, :, None]
+        return 1 - _SILHOUETTE.cover(one * along + other * across)
 
     count, stretch = len(means), stretch.copy()
     empty = np.concatenate([uncovered(k, stretch[k : k + 1], slice(None)) for k in range(count)])
     begin = score = float(patch.evidence(empty.prod(axis=0))) - cost * float((stretch**2).sum())
     in_vain = 0  # how many were tried since one of them changed
     for k in islice(cycle(range(count)), _SWEEPS * count):
-        largest = sharpness[k] * np.exp(-2 * (stretch[k] + _STEP))
-        near = np.flatnonzero(largest @ squares[k] < _FAR)  # farther away, nothing changes
+        one, other = sharpness[k] * np.exp(-2 * (stretch[k] + _STEP))
+        along, across = squares[k]
+        near = np.flatnonzero(one * along + other * across < _FAR)  # farther, nothing changes
         tried = stretch[k] + _STEPS
         alone = uncovered(k, tried, near)
         others = empty[np.arange(count) != k].take(near, axis=1).prod(axis=0)
