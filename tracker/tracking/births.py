@@ -44,6 +44,8 @@ _SILHOUETTE = Coverage(0.1)
 _FAR = 22.0  # squared standard deviations: a silhouette covers less than 1e-6 of what is farther
 _STILL = 0.006  # standard deviations: a fit that moves less than this has settled
 _SMALLEST = 12.0  # px², the least that can be an object
+_AT_THE_EDGE = 1.5  # points from the border of the picture: what is there is cut by it
+_LEAST_INSIDE = 0.3  # share of an object that tells what comes into the picture
 _SHARE = 0.25  # of the largest object known, likewise
 
 
@@ -51,7 +53,8 @@ def smallest(state: State, options: TrackingOptions) -> float:
     """Return the least foreground that can be a new object anywhere in the picture, px²."""
     if state.sizes is None:
         return _SMALLEST
-    return max(_SMALLEST, options.birth_area * state.sizes.smallest)
+    inside = 1.0 if state.scene.size is None else _LEAST_INSIDE
+    return max(_SMALLEST, options.birth_area * state.sizes.smallest * inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,9 @@ def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Newborn:
         return _uncounted(Stats(rest.mass[kept], rest.means[kept], rest.scatters[kept]))
     expected = sizes.newborn(rest.means)
     share = sizes.least_share(options.birth_area)
-    enough = rest.mass >= np.maximum(share * expected, _SMALLEST)
+    least = np.maximum(share * expected, options.birth_area * sizes.smallest)
+    least *= _come_in(rest, sizes, state.scene.size)
+    enough = rest.mass >= np.maximum(least, _SMALLEST)
     crowded = enough & (rest.mass > _GROUP * expected)
     single = np.flatnonzero(enough & ~crowded)
     extents = sizes.clamp(rest.scatters[single], rest.means[single])
@@ -154,6 +159,25 @@ def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Newborn:
         np.concatenate([found.question, *number]),
         tuple(counts),
     )
+
+
+def _come_in(rest: Blobs, sizes: SizeModel, picture: tuple[int, int] | None) -> Array:
+    """Return the share of a typical object that has come into the picture with a patch, (B,).
+
+    What the border of the picture cuts is still half outside, as deep as it is not yet inside.
+    """
+    if picture is None:
+        return np.ones(len(rest))
+    first, second = sizes.sides(rest.means)
+    if not sizes.upright:
+        first = second = np.sqrt(first * second)
+    length = 4 * np.sqrt(np.array([first, second]).T)
+    low, high = rest.boxes[:, :2], rest.boxes[:, 2:]
+    edge = _AT_THE_EDGE * rest.spacing
+    cut = (low < edge) | (high > np.array(picture) - 1 - edge)
+    inside = np.where(cut, np.minimum((high - low) / length, 1.0), 1.0)
+    share: Array = np.maximum(inside.prod(axis=1), _LEAST_INSIDE)
+    return share
 
 
 def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) -> Count:
@@ -223,6 +247,8 @@ class _Patch:
         middle = points.T.copy().mean(axis=1)[None]
         points, spacing = _coarsened(points, spacing, float(sizes.areas(middle)[0]))
         free = collect(points, np.full((1, len(points)), whole / len(points)))
+        # A point stands for a square: a line of them is not of no width.
+        free = Stats(free.mass, free.mean, free.scatter + spacing**2 / 12 * np.eye(2))
         single = Stats(free.mass, free.mean, sizes.clamp(free.scatter, free.mean))
         low = np.array([column.min() for column in points.T]) - 4 * spacing
         columns, rows = np.rint((points - low) / spacing).astype(np.intp).T

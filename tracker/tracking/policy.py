@@ -201,7 +201,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         states[lingers, 2:] *= _SLOWED
     veil = np.where(lingers, 1.0, look.veil)
     behind = veil > _LOST_BEHIND
-    open_area = look.open_area * (1 - veil)
+    open_area = look.open_area * (1 - veil) * _inside(prior)
     shown = visible & (look.exposed > np.maximum(_EXPOSED * areas, _FILLED * open_area))
     # What stands behind a fixed thing is not gone: its clocks nearly stop.
     waiting = _WAITING * period * behind
@@ -445,6 +445,20 @@ def learn(state: State, info: Info) -> State:
     if unlearned < max(_REFIT, len(objects)):
         return replace(state, patches=patches, unlearned=unlearned)
     return replace(state, patches=patches, unlearned=0, sizes=fit_sizes(patches))
+
+
+def _inside(state: State) -> Array:
+    """Return the share of each object that is not beyond the border of the picture, shape (k,)."""
+    objects = state.objects
+    if state.scene.size is None:
+        return np.ones(len(objects))
+    reach = 2 * sides(objects.extents)
+    far = np.array(state.scene.size) - 1 - objects.means
+    # Of an ellipse beyond a chord, in units of its radius; both ends of x and of y.
+    chord = (np.concatenate([objects.means, far], axis=1) / np.tile(reach, 2)).clip(-1, 1)
+    beyond = (np.arccos(chord) - chord * np.sqrt(1 - chord**2)) / np.pi
+    inside: Array = (1 - beyond).prod(axis=1)
+    return inside
 
 
 def _whole(state: State) -> NDArray[np.bool_]:
