@@ -157,8 +157,13 @@ def _whole(middle: Array, reach: Array, count: int) -> NDArray[np.int64]:
     ends
         Shape (2, n): the first of them, and the one behind the last; there may be none between.
     """
-    ends: Array = np.array([np.ceil(middle - reach), np.floor(middle + reach) + 1])
-    return ends.clip(0, count).astype(np.int64)
+    ends = np.empty((2, len(middle)))
+    np.ceil(middle - reach, out=ends[0])
+    np.floor(middle + reach, out=ends[1])
+    ends[1] += 1
+    np.maximum(ends, 0, out=ends)  # of few numbers, `clip` takes several times as long
+    np.minimum(ends, count, out=ends)
+    return ends.astype(np.int64)
 
 
 def _cells(values: Array, spacing: float) -> tuple[Array, float, int, float]:

@@ -381,8 +381,9 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     confirmed = int(objects.confirmed.sum())
     room = options.birth_limit + 2 * confirmed - len(objects)
     number = options.objects or state.population
-    lost = bool((objects.confirmed & objects.missing & _whole(state)).any())
-    if options.objects or (number and lost):  # what appears is what was lost
+    lost = objects.confirmed & objects.missing
+    # What appears is what was lost.
+    if options.objects or (number and lost.any() and (lost & _whole(state)).any()):
         room = min(room, number - len(objects))
     rest, _ = _residual(info, smallest(state, options))
     if room > 0 and len(rest):
@@ -410,7 +411,7 @@ def _strayed(state: State, options: TrackingOptions) -> NDArray[np.bool_]:
         return np.zeros(len(objects), dtype=bool)
     waited = (state.time or 0.0) - objects.seen > 1.5 * (state.period or 0.0)
     strayed = objects.missing & waited
-    return strayed if options.objects else strayed & _whole(state)
+    return strayed if options.objects or not strayed.any() else strayed & _whole(state)
 
 
 def _believed(
@@ -435,8 +436,9 @@ def _believed(
 def learn(state: State, info: Info) -> State:
     """Add the patches of single, whole objects to what the size model knows."""
     objects = state.objects
-    usable = objects.confirmed & ~objects.missing & ~objects.contact
-    usable = usable & (objects.hits % 5 == 0) & _whole(state)
+    usable = objects.confirmed & ~objects.missing & ~objects.contact & (objects.hits % 5 == 0)
+    if usable.any():
+        usable &= _whole(state)
     if not usable.any():
         return state
     new = Patches(objects.means[usable], objects.extents[usable], objects.mass[usable])
@@ -535,7 +537,8 @@ def _reshape(
     change = np.abs(limited[len(total) :] - scatter).sum(axis=(1, 2))
     odd = change > _ODD * np.abs(scatter).sum(axis=(1, 2))
     unusual = unusual.copy()
-    unusual[which] = (unusual[which] + np.where(odd, 1, -1)).clip(0, int(2 * _SETTLED))
+    unusual[which] += np.where(odd, 1, -1)
+    np.minimum(np.maximum(unusual, 0), int(2 * _SETTLED), out=unusual)
     return extents, unusual
 
 

@@ -226,9 +226,9 @@ def _fit(
         mine = np.flatnonzero(its == group.take(component))
         return component.take(mine), point.take(mine)
 
-    def surroundings(mixture: Mixture) -> Silhouettes:
-        """Return each object with the points near it."""
-        reach = Coverage(options.softness).reach + 2 * _SLACK
+    def surroundings(mixture: Mixture) -> tuple[Silhouettes, Indices]:
+        """Return each object with the points near it, and which points of the frame these are."""
+        reach = max(Coverage(options.softness).reach, 2 * _EXPLAINED) + 2 * _SLACK
         component, point = reached(mixture.means, reach, every)
         affinity = _affinity(chances, component, point, blobs)
         points, number = _numbered(point, len(blobs.labels))
@@ -253,7 +253,7 @@ def _fit(
             component, number = component[order], number[order]
             if affinity is not None:
                 affinity = np.concatenate([affinity, np.ones(len(cell))])[order]
-        return silhouettes(
+        near = silhouettes(
             coordinates,
             mixture,
             (component, number),
@@ -261,8 +261,9 @@ def _fit(
             weights=weights,
             missing=missing,
         )
+        return near, points
 
-    near = surroundings(mixture)
+    near, points = surroundings(mixture)
     stats = near.e_step(mixture.means)
     settled = np.maximum(_SETTLED, _GRAIN * blobs.spacing / state.objects.lengths[rows])
     rounds, stride, way = 0, np.ones(len(rows)), np.zeros((len(rows), 2))
@@ -277,14 +278,19 @@ def _fit(
         means = means + stride[:, None] * (mixture.means - means)
         mixture = replace(mixture, means=means)
         if np.hypot(*near.way(means, near.mixture.means).T).max() > 2 * _SLACK:
-            near = surroundings(mixture)
+            near, points = surroundings(mixture)
         stats = near.e_step(mixture.means)
+    if every is None:
+        close = near.point[near.distances(mixture.means) <= (2 * _EXPLAINED) ** 2]
+        explained = points[close[close < len(points)]]
+    else:  # there are points between those
+        _, explained = reached(mixture.means, 2 * _EXPLAINED, None)
     return _Fit(
         stats,
         near.exposed(mixture.means),
         _open_share(near, mixture.means, group),
         rounds,
-        reached(mixture.means, 2 * _EXPLAINED, None)[1],
+        explained,
     )
 
 
@@ -442,7 +448,9 @@ def _veil(state: State) -> Array:
 
 def _behind(state: State, means: Array, extents: Array) -> Array:
     """Return the share of each ellipse that is behind fixed things, shape (k,)."""
-    ellipse, _ = _inside(state.hidden, means, 4.0 * extents)
+    if state.hidden is None:
+        return np.zeros(len(means))
+    ellipse, _ = state.hidden.inside(means, 4.0 * extents)
     cells = np.bincount(ellipse, minlength=len(means))
     share: Array = np.minimum(
         cells * state.scene.step**2 / (4 * np.pi * np.sqrt(determinants(extents))), 1.0
