@@ -14,9 +14,9 @@ from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from tracker.config import TrackingOptions
+from tracker.tracking.assignment import assigned
 from tracker.tracking.policy import step
 from tracker.tracking.tracker import snapshot, start
 from tracker.types import Array, ContactStage, Points, Scene, Snapshot, Status, Track
@@ -142,7 +142,7 @@ def _nearness(ahead: Sequence[Track], behind: Sequence[Track]) -> Array:
 
 def _assigned(gain: Array) -> list[tuple[int, int]]:
     """Return rows and columns that go together for the largest gain; those without any stay out."""
-    rows, columns = linear_sum_assignment(-gain)
+    rows, columns = assigned(-gain)
     return [(i, j) for i, j in zip(rows.tolist(), columns.tolist(), strict=True) if gain[i, j] > 0]
 
 

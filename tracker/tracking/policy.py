@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from tracker.config import TrackingOptions
 from tracker.mixture import Stats, inverses, sides, sums
+from tracker.tracking.assignment import assigned
 from tracker.tracking.births import resolve, smallest
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts
@@ -302,7 +302,9 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     allowed = large & ((small & near & (cost < 9.0)) | anywhere)
     if not allowed.any():
         return state, info
-    rows, columns = linear_sum_assignment(np.where(allowed, cost, 1e9))
+    lines, ends = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0))
+    rows, columns = assigned(np.where(allowed, cost, 1e9)[np.ix_(lines, ends)])
+    rows, columns = lines[rows], ends[columns]
     kept = allowed[rows, columns]
     rows, columns = rows[kept], columns[kept]
     found, patches = lost[rows], columns
@@ -353,7 +355,7 @@ def adopt(state: State, options: TrackingOptions) -> State:
     if len(lost) == 0 or len(found) == 0:
         return state
     apart = objects.means[lost][:, None] - objects.means[found]
-    rows, columns = linear_sum_assignment((apart**2).sum(axis=2))
+    rows, columns = assigned((apart**2).sum(axis=2))
     known, fresh = objects.chosen(lost[rows]), objects.chosen(found[columns])
     again = replace(
         fresh,

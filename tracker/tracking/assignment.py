@@ -1,0 +1,36 @@
+"""Which things go together, one with one, at the least cost in all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracker.tracking.lattice import Indices
+from tracker.types import Array
+
+_NONE = np.zeros(0, dtype=np.intp)
+
+
+def assigned(cost: Array) -> tuple[Indices, Indices]:
+    """Return rows and columns that go together, as many as there are of the fewer.
+
+    Parameters
+    ----------
+    cost
+        Shape (n, m), finite.
+
+    Returns
+    -------
+    rows, columns
+        Shape (min(n, m),), ascending rows.
+    """
+    if not cost.size:
+        return _NONE, _NONE
+    if len(cost) <= cost.shape[1]:
+        columns = cost.argmin(axis=1)
+        if len(np.unique(columns)) == len(columns):  # each gets its cheapest: nothing is cheaper
+            return np.arange(len(columns)), columns
+    # Loading it takes longer than tracking dozens of frames, and many runs never get here.
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(cost)
+    return rows, columns
