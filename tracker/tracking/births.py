@@ -223,8 +223,8 @@ class _Patch:
         Shape (n, 2), px.
     free, single
         Mass, mean and scatter of all of it; the same with the scatter limited as one object's is.
-    lattice
-        Shape (m, 2), the cells of the box around it, px.
+    columns, rows
+        Where the columns and rows of the m cells of the box around it are, px.
     worth
         Independent samples that one cell is worth.
     covered, rise
@@ -235,7 +235,8 @@ class _Patch:
     points: Array
     free: Stats
     single: Stats
-    lattice: Array
+    columns: Array
+    rows: Array
     worth: float
     covered: Array
     rise: Array
@@ -251,17 +252,15 @@ class _Patch:
         free = Stats(free.mass, free.mean, free.scatter + spacing**2 / 12 * np.eye(2))
         single = Stats(free.mass, free.mean, sizes.clamp(free.scatter, free.mean))
         low = np.array([column.min() for column in points.T]) - 4 * spacing
-        columns, rows = np.rint((points - low) / spacing).astype(np.intp).T
-        width, height = columns.max() + 5, rows.max() + 5
-        mask = np.zeros((height, width), dtype=bool)
-        mask[rows, columns] = True
-        ys, xs = np.divmod(np.arange(mask.size), width)
-        lattice = np.stack([xs, ys], axis=1) * spacing + low
+        column, row = np.rint((points - low) / spacing).astype(np.intp).T
+        mask = np.zeros((row.max() + 5, column.max() + 5), dtype=bool)
+        mask[row, column] = True
+        rows, columns = (spacing * np.arange(n) + first for n, first in zip(mask.shape, low[::-1]))
         worth = _EVIDENCE * spacing**2 / float(sizes.areas(single.mean)[0])
         filled = mask.ravel()
         covered = np.where(filled, _INSIDE, 1 - _INSIDE)
         rise = np.where(filled, _OUTSIDE - _INSIDE, _INSIDE - _OUTSIDE)
-        return cls(points, free, single, lattice, worth, covered, rise)
+        return cls(points, free, single, columns, rows, worth, covered, rise)
 
     def evidence(self, empty: Array, cells: Indices | None = None) -> Array:
         """Return the log-likelihood of the patch where objects leave cells empty, (..., m).
@@ -277,16 +276,21 @@ class _Patch:
         """Return the log-likelihood of the patch under some objects."""
         shares = np.full(len(parts.mass), 1 / len(parts.mass))
         mixture = Mixture(shares, parts.mean, parts.scatter)
-        empty = 1 - _SILHOUETTE.cover(squared_distances(self.lattice, mixture))
+        cells = np.stack(np.meshgrid(self.columns, self.rows), axis=-1).reshape(-1, 2)
+        empty = 1 - _SILHOUETTE.cover(squared_distances(cells, mixture))
         return float(self.evidence(np.prod(empty, axis=0)))
 
     def squares(self, means: Array, headings: Array) -> Array:
         """Return how far the cells are from objects along and across these, squared, (k, 2, m)."""
-        x, y = self.lattice.T[:, None, :] - means.T[:, :, None]
-        cosine, sine = headings[:, :, None]
-        half, lean = (x * x + y * y) / 2, (x * x - y * y) / 2 * cosine + x * y * sine
-        squares: Array = np.maximum(np.stack([half + lean, half - lean], axis=1), 0.0)
-        return squares
+        twice = headings[0].clip(-1, 1)
+        cosine = np.sqrt((1 + twice) / 2)[:, None]
+        sine = np.copysign(np.sqrt((1 - twice) / 2), headings[1])[:, None]
+        x, y = self.columns - means[:, :1], self.rows - means[:, 1:]
+        ways = np.empty((len(means), 2, len(self.rows), len(self.columns)))
+        np.add((sine * y)[:, :, None], (cosine * x)[:, None, :], out=ways[:, 0])
+        np.subtract((cosine * y)[:, :, None], (sine * x)[:, None, :], out=ways[:, 1])
+        ways *= ways
+        return ways.reshape(len(means), 2, -1)
 
 
 def _fitted(patch: _Patch, count: int, sizes: SizeModel) -> tuple[Stats, float]:
