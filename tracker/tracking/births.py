@@ -38,10 +38,10 @@ _ROUNDS = 12
 _TURNS = 3  # of fitting places, then sizes
 _SWEEPS = 4  # over the objects, each of which may become larger or smaller
 _STEP = 0.1  # of the logarithm of a side
-_STEPS = _STEP * np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])  # or none
+_STEPS = _STEP * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
 _LEAST_SPREAD = 0.1  # of the logarithm of a side
 _SILHOUETTE = Coverage(0.1)
-_FAR = 22.0  # squared standard deviations: a silhouette covers less than 1e-6 of what is farther
+_FAR = 14.0  # squared standard deviations: a silhouette covers hardly 1e-4 of what is farther
 _STILL = 0.006  # standard deviations: a fit that moves less than this has settled
 _SMALLEST = 12.0  # px², the least that can be an object
 _AT_THE_EDGE = 1.5  # points from the border of the picture: what is there is cut by it
@@ -345,23 +345,32 @@ def _sized(
     squares = patch.squares(means, sizes.headings(like))
     sharpness = 1 / sizes.sides(means).T  # (k, 2), of typical objects
 
-    def uncovered(k: int, stretch: Array, cells: Indices | slice) -> Array:
-        """Return the probability that object k, stretched in n ways, leaves cells empty, (n, m)."""
+    def distances(k: int, stretch: Array, cells: Indices | slice) -> Array:
+        """Return how far cells are from object k, stretched in n ways, squared, shape (n, m)."""
         # No `@`: BLAS wakes threads for long rows, and those wait longer than they multiply.
         along, across = squares[k][:, cells]
         one, other = (sharpness[k] * np.exp(-2 * stretch)).T[:, :, None]
-        return 1 - _SILHOUETTE.cover(one * along + other * across)
+        result: Array = one * along
+        result += other * across
+        return result
+
+    def nearby(k: int) -> Indices:
+        """Return the cells that object k may cover, made longer and wider by a step."""
+        return np.flatnonzero(distances(k, stretch[k : k + 1] + _STEP, slice(None)) < _FAR)
 
     count, stretch = len(means), stretch.copy()
-    empty = np.concatenate([uncovered(k, stretch[k : k + 1], slice(None)) for k in range(count)])
+    empty = np.ones((count, squares.shape[2]))
+    for k in range(count):
+        near = nearby(k)
+        empty[k, near] -= _SILHOUETTE.cover(distances(k, stretch[k : k + 1], near)[0])
     begin = score = float(patch.evidence(empty.prod(axis=0))) - cost * float((stretch**2).sum())
     in_vain = 0  # how many were tried since one of them changed
     for k in islice(cycle(range(count)), _SWEEPS * count):
-        one, other = sharpness[k] * np.exp(-2 * (stretch[k] + _STEP))
-        along, across = squares[k]
-        near = np.flatnonzero(one * along + other * across < _FAR)  # farther, nothing changes
-        tried = stretch[k] + _STEPS
-        alone = uncovered(k, tried, near)
+        near = nearby(k)
+        tried = np.concatenate([stretch[k : k + 1], stretch[k] + _STEPS])
+        alone = np.empty((len(tried), len(near)))
+        alone[0] = empty[k].take(near)
+        np.subtract(1, _SILHOUETTE.cover(distances(k, tried[1:], near)), out=alone[1:])
         others = empty[np.arange(count) != k].take(near, axis=1).prod(axis=0)
         scores = patch.evidence(alone * others, near) - cost * (tried**2).sum(axis=1)
         best = int(scores.argmax())
