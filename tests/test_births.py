@@ -43,7 +43,7 @@ def test_distances_along_and_across_are_those_of_the_covariances(upright: bool) 
     along_and_across = patch.squares(means, sizes.headings(like))
     distances = (along_and_across / sizes.sides(means, stretch).T[:, :, None]).sum(axis=1)
     mixture = Mixture(np.full(4, 0.25), means, sizes.covariances(means, like, stretch))
-    np.testing.assert_allclose(distances, squared_distances(patch.lattice, mixture), rtol=1e-9)
+    np.testing.assert_allclose(distances, squared_distances(patch.cells, mixture), rtol=1e-9)
 
 
 def test_one_disc_is_one_object() -> None:

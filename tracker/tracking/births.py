@@ -255,12 +255,21 @@ class _Patch:
         column, row = np.rint((points - low) / spacing).astype(np.intp).T
         mask = np.zeros((row.max() + 5, column.max() + 5), dtype=bool)
         mask[row, column] = True
-        rows, columns = (spacing * np.arange(n) + first for n, first in zip(mask.shape, low[::-1]))
+        columns, rows = (
+            first + spacing * np.arange(count)
+            for first, count in zip(low, mask.shape[::-1], strict=True)
+        )
         worth = _EVIDENCE * spacing**2 / float(sizes.areas(single.mean)[0])
         filled = mask.ravel()
         covered = np.where(filled, _INSIDE, 1 - _INSIDE)
         rise = np.where(filled, _OUTSIDE - _INSIDE, _INSIDE - _OUTSIDE)
         return cls(points, free, single, columns, rows, worth, covered, rise)
+
+    @property
+    def cells(self) -> Array:
+        """Shape (m, 2), row by row, px."""
+        cells: Array = np.stack(np.meshgrid(self.columns, self.rows), axis=-1).reshape(-1, 2)
+        return cells
 
     def evidence(self, empty: Array, cells: Indices | None = None) -> Array:
         """Return the log-likelihood of the patch where objects leave cells empty, (..., m).
@@ -276,8 +285,7 @@ class _Patch:
         """Return the log-likelihood of the patch under some objects."""
         shares = np.full(len(parts.mass), 1 / len(parts.mass))
         mixture = Mixture(shares, parts.mean, parts.scatter)
-        cells = np.stack(np.meshgrid(self.columns, self.rows), axis=-1).reshape(-1, 2)
-        empty = 1 - _SILHOUETTE.cover(squared_distances(cells, mixture))
+        empty = 1 - _SILHOUETTE.cover(squared_distances(self.cells, mixture))
         return float(self.evidence(np.prod(empty, axis=0)))
 
     def squares(self, means: Array, headings: Array) -> Array:
