@@ -9,7 +9,7 @@ its path is a smooth one, through what was told before and what still waits.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import inf
@@ -89,7 +89,7 @@ class _Waiting:
             return []
         begin = len(self._window) - len(self._frames)
         out = [frame for frame in self._frames if frame.time <= until]
-        tracks = _tracks(self._window, range(begin, begin + len(out)))
+        tracks = _tracks(self._window, range(begin, begin + len(out)), self._names)
         told = []
         for frame, known, here in zip(out, self._window[begin:], tracks, strict=False):
             self._names |= {track.id for track in here}
@@ -99,7 +99,9 @@ class _Waiting:
         return told
 
 
-def _tracks(window: Sequence[Snapshot], wanted: range) -> list[list[Track]]:
+def _tracks(
+    window: Sequence[Snapshot], wanted: range, known: Container[int]
+) -> list[list[Track]]:
     """Return the tracks in some frames of a window, in the light of the whole of it."""
     paths: dict[int, dict[int, Track]] = defaultdict(dict)  # by name and place
     for place, here in enumerate(settled(window)):
@@ -111,12 +113,23 @@ def _tracks(window: Sequence[Snapshot], wanted: range) -> list[list[Track]]:
     for name in sorted(alive | ended):
         rows = paths[name]
         if name in ended:
-            sights = [place for place, track in rows.items() if track.status is Status.SEEN]
+            sights = [place for place in rows if _shown(rows, place, name in known)]
             last = max(sights, default=-1)
             rows = {place: track for place, track in rows.items() if place <= last}
         kept.append(rows)
     smooth = smoothed(kept, np.array([one.time for one in window]), wanted)
     return [[rows[place] for rows in smooth if place in rows] for place in wanted]
+
+
+def _shown(rows: Mapping[int, Track], place: int, known: bool) -> bool:
+    """Tell whether a frame showed an object: alone, or, of one that is known, a part of its own.
+
+    What no other object covers of it makes its existence surer.
+    """
+    here, before = rows[place], rows.get(place - 1)
+    if here.status is Status.CONTACT and known and before is not None:
+        return here.confidence >= before.confidence
+    return here.status is Status.SEEN
 
 
 def _about(result: Snapshot, names: set[int]) -> Snapshot:
