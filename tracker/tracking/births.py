@@ -123,8 +123,20 @@ def _uncounted(stats: Stats) -> Newborn:
     return Newborn(stats, np.full(len(stats.mass), -1))
 
 
-def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Newborn:
-    """Return each new object in the unexplained patches."""
+def resolve(
+    rest: Blobs, untouched: NDArray[np.bool_], state: State, options: TrackingOptions
+) -> Newborn:
+    """Return each new object in the unexplained patches.
+
+    Parameters
+    ----------
+    rest
+        The unexplained patches.
+    untouched
+        Shape (B,), which of them are not the rest of a patch that objects explain.
+    state, options
+        What is known, and the policy.
+    """
     sizes = state.sizes
     if sizes is None:
         typical = np.median(state.objects.areas) if len(state.objects) else 0.0
@@ -134,7 +146,8 @@ def resolve(rest: Blobs, state: State, options: TrackingOptions) -> Newborn:
     expected = sizes.newborn(rest.means)
     share = sizes.least_share(options.birth_area)
     least = np.maximum(share * expected, options.birth_area * sizes.smallest)
-    least *= _come_in(rest, sizes, state.scene.size)
+    # What comes in beside an object may well be more of it.
+    least *= np.where(untouched, _come_in(rest, sizes, state.scene.size), 1.0)
     enough = rest.mass >= np.maximum(least, _SMALLEST)
     crowded = enough & (rest.mass > _GROUP * expected)
     single = np.flatnonzero(enough & ~crowded)

@@ -99,9 +99,7 @@ class _Waiting:
         return told
 
 
-def _tracks(
-    window: Sequence[Snapshot], wanted: range, known: Container[int]
-) -> list[list[Track]]:
+def _tracks(window: Sequence[Snapshot], wanted: range, known: Container[int]) -> list[list[Track]]:
     """Return the tracks in some frames of a window, in the light of the whole of it."""
     paths: dict[int, dict[int, Track]] = defaultdict(dict)  # by name and place
     for place, here in enumerate(settled(window)):

@@ -387,9 +387,9 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     # What appears is what was lost.
     if options.objects or (number and lost.any() and (lost & _whole(state)).any()):
         room = min(room, number - len(objects))
-    rest, _ = _residual(info, smallest(state, options))
+    rest, index = _residual(info, smallest(state, options))
     if room > 0 and len(rest):
-        found = resolve(rest, state, options).largest(room)
+        found = resolve(rest, _untouched(info, rest, index), state, options).largest(room)
         if len(found):
             events += found.told(state.next_id)
             objects = objects.joined(_newborn(state, found.stats))
@@ -582,6 +582,15 @@ def _residual(info: Info, least: float) -> tuple[Blobs, NDArray[np.intp]]:
         enough = sums(blobs.labels, blobs.weights * left, len(blobs)) >= least
         left = left & enough[blobs.labels]
     return blobs.part(left), np.flatnonzero(left)
+
+
+def _untouched(info: Info, rest: Blobs, index: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return of which residual patches no object explains a part of the blob, shape (B,)."""
+    blobs = info.blobs
+    explained = sums(blobs.labels, blobs.weights * ~info.unexplained, len(blobs))
+    blob = np.empty(len(rest), dtype=np.intp)
+    blob[rest.labels] = blobs.labels[index]
+    return np.asarray(explained[blob] == 0)
 
 
 def _first_speed(state: State) -> float:
