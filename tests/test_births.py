@@ -124,19 +124,16 @@ def test_a_line_of_points_is_counted() -> None:
     assert counted(line).chances.sum() == pytest.approx(1)
 
 
-def test_what_comes_into_the_picture_is_reported_before_half_of_it_is_there() -> None:
+def test_what_comes_into_the_picture_is_one_object_before_half_of_it_is_there() -> None:
     shape, area = RADIUS**2 / 4 * np.eye(2), np.pi * RADIUS**2
     places = np.array([[x, y] for x in (30.0, 100.0, 170.0) for y in (20.0, 50.0, 80.0)])
     seen = tuple(Blob(place, shape, area, False, 0) for place in places)
-
-    def first_seen(picture: tuple[int, int]) -> float:
-        """Return the depth that a disc has reached in a picture, relative to its own."""
-        tracker = Tracker(scene=Scene(size=picture, blobs=seen))
-        for i in range(60):
-            middle = 0.5 * i - RADIUS
-            points = discs((middle, 50.0))
-            if tracker.update(points, time=i / 25).tracks:
-                return (middle + RADIUS) / (2 * RADIUS)
-        return np.inf
-
-    assert first_seen((200, 100)) < 0.5
+    tracker = Tracker(scene=Scene(size=(200, 100), blobs=seen))
+    middles = 0.5 * np.arange(100) - RADIUS
+    rows = [
+        tracker.update(discs((middle, 50.0)), time=i / 25).tracks
+        for i, middle in enumerate(middles)
+    ]
+    first = next(i for i, tracks in enumerate(rows) if tracks)
+    assert (middles[first] + RADIUS) / (2 * RADIUS) < 0.5
+    assert {track.id for tracks in rows for track in tracks} == {1}

@@ -17,7 +17,7 @@ from tracker.sources.base import SourceFacts
 from tracker.synthetic import MEETING_KINDS, MeetingKind, meeting
 from tracker.tracking import delayed
 from tracker.tracking.paths import smoothed
-from tracker.types import Array, Contact, ContactStage, Event, Status
+from tracker.types import Array, Contact, ContactStage, Event, Scene, Status
 
 FPS = 25.0
 NOTHING = np.zeros((0, 2))
@@ -97,6 +97,19 @@ def test_an_object_is_there_from_its_first_sight_to_its_last() -> None:
     assert [len(one.tracks) for one in found] == [0] * 5 + [1] * 20 + [0] * 40
     ages = [one.tracks[0].age for one in found[5:25]]
     assert ages == list(range(1, 21))
+
+
+def test_who_leaves_while_it_touches_another_was_there_until_then() -> None:
+    tracker = Tracker(scene=Scene(size=(200, 120)))
+    rows = []
+    for i in range(60):
+        x, apart = 10 + 4.0 * i, max(30.0 - i, 13)
+        pair = np.unique(np.vstack([square(x), square(x, 60 + apart)]), axis=0)
+        rows.append(tracker.update(pair[pair[:, 0] < 200], time=i / FPS))
+    found = later(rows, lag=1.0)
+    inside = [i for i in range(5, 60) if 10 + 4.0 * i < 190]
+    assert all(track.status is Status.CONTACT for track in rows[inside[-1]].tracks)
+    assert all(len(found[i].tracks) == 2 for i in inside)
 
 
 def test_what_is_behind_something_keeps_its_place_while_it_is_believed() -> None:
