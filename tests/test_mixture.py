@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from dataclasses import replace
 from itertools import pairwise
@@ -503,3 +504,18 @@ def test_closed_forms_are_those_of_linear_algebra(seed: int) -> None:
     lower, its_inverse = roots(matrices)
     np.testing.assert_allclose(lower, np.linalg.cholesky(matrices), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(its_inverse, np.linalg.inv(lower), rtol=1e-8, atol=1e-12)
+
+
+def test_rounds_of_many_points_stay_in_their_thread() -> None:
+    side = 150  # BLAS shares sums of more than 10,000 numbers out among threads
+    points = np.stack(np.divmod(np.arange(side**2), side), axis=1).astype(np.float64)
+    mixture = Mixture(np.ones(1), np.full((1, 2), side / 2), 1400 * np.eye(2)[None])
+    pairs = (np.zeros(len(points), dtype=np.intp), np.arange(len(points)))
+    near = silhouettes(points, mixture, pairs, likelihood=Coverage(0.05))
+    shares = []
+    for _ in range(5):
+        whole, own = time.process_time(), time.thread_time()
+        for _ in range(20):
+            near.e_step(mixture.means)
+        shares.append((time.process_time() - whole) / (time.thread_time() - own))
+    assert min(shares) < 1.3
