@@ -454,9 +454,22 @@ def test_what_comes_to_stand_for_a_while_is_no_background() -> None:
     place, walk = (60.0, 45.0), world.walk(100)
     samples = [world.draw(place if index >= 65 else walk[index]) for index in range(100)]
     foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
-    assert len(foreground.points(Frame(0, 0.0, world.draw()))) == 0
+    # Where something stood for nearly half of the samples, the median is a rank of the ground's
+    # levels that is off by more than noise here and there.
+    specks = foreground.points(Frame(0, 0.0, world.draw()))
+    assert len(specks) < 0.02 * np.count_nonzero(world.inside(place))
     there = foreground.points(Frame(1, 0.04, world.draw(place)))
     assert overlap(there, world.inside(place)) > 0.75
+
+
+def test_what_stays_half_of_the_time_is_no_noise() -> None:
+    """A grub that curls on the spot, or cars in a jam: the ground there has two looks."""
+    world = World()
+    place, walk = (60.0, 45.0), world.walk(100)
+    samples = [world.draw(place if index >= 55 else walk[index]) for index in range(100)]
+    foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
+    there = foreground.points(Frame(0, 0.0, world.draw(place, color=(110.0, 130.0, 150.0))))
+    assert overlap(there, world.inside(place)) > 0.6
 
 
 def test_large_objects_are_looked_at_on_a_coarser_raster() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +28,10 @@ NOISE_QUANTILE_OF_GAUSSIAN = 0.5244
 """The same quantile of |x| for a standard normal x."""
 
 
+STEADY = 2.0
+"""Noise, relative to that from one sample to the next, beyond which it is none: something stood
+there for a while, or passed slowly, as in a jam."""
+
 DIFFERENT = 4.0
 """Standard deviations of noise from which on two samples differ,"""
 
@@ -45,6 +49,8 @@ SMALLEST_CELLS = 6
 
 FEWEST_SAMPLES = 12
 """Samples of the commonest light that suffice to leave out the others."""
+
+Levels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +99,13 @@ def background_statistics(images: NDArray[np.uint8]) -> Statistics:
         with ThreadPoolExecutor(2) as pool:  # numpy and OpenCV let go of the interpreter
             images = np.stack(list(pool.map(partial(_relit, reference=lit), images)))
         middle = rank_filter(images, count // 2)
-    spread = rank_filter(images, int(NOISE_QUANTILE * count), middle)
+    apart = partial(_from_reference, reference=middle.ravel())
     # A level stands for the interval up to the next one.
-    noise = np.sqrt(np.mean((spread + np.float32(0.5)) ** 2, axis=-1)) / NOISE_QUANTILE_OF_GAUSSIAN
+    spread = rank_filter(images, int(NOISE_QUANTILE * count), apart) + np.float32(0.5)
+    if count > 1:
+        flicker = rank_filter(images, int(NOISE_QUANTILE * (count - 1)), _from_neighbours)
+        spread = np.minimum(spread, (flicker + np.float32(0.5)) * np.float32(STEADY / np.sqrt(2)))
+    noise = np.sqrt(np.mean(spread**2, axis=-1)) / NOISE_QUANTILE_OF_GAUSSIAN
     noise = np.asarray(cv2.blur(noise, (5, 5)), np.float32)
     noise = np.maximum(noise, np.median(noise))
     limit = np.clip(DIFFERENT * noise, LEAST_DIFFERENT, 254).astype(np.uint8)
@@ -110,26 +120,34 @@ def _relit(image: Image, reference: NDArray[np.float32]) -> Image:
     return np.asarray(np.clip(image / change, 0, 255), np.uint8)
 
 
-def rank_filter(images: NDArray[np.uint8], rank: int, reference: Image | None = None) -> Image:
+def rank_filter(
+    images: NDArray[np.uint8], rank: int, levels: Callable[[Levels, slice], Levels] | None = None
+) -> Image:
     """Return the value of the given rank (from 0) at each pixel, over the first axis.
 
-    Of the distances to `reference`, where there is one.
+    Of what `levels` makes of the values of some pixels, shape (count, pixels), where it is given.
     """
-    count = len(images)
-    values = images.reshape(count, -1)
+    values = images.reshape(len(images), -1)
     ranked = np.empty(values.shape[1], np.uint8)
 
     def fill(start: int) -> None:
         block = np.s_[start : start + BLOCK]
-        levels = values[:, block]
-        if reference is not None:
-            centre = np.broadcast_to(reference.ravel()[block], levels.shape)
-            levels = np.asarray(cv2.absdiff(levels, centre), np.uint8)
-        ranked[block] = _bisect(levels, rank)
+        ranked[block] = _bisect(values[:, block] if levels is None else levels(values, block), rank)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(fill, range(0, len(ranked), BLOCK)))
     return ranked.reshape(images.shape[1:])
+
+
+def _from_reference(values: Levels, block: slice, reference: Levels) -> Levels:
+    """Return the distances of some pixels to those of a picture."""
+    seen = values[:, block]
+    return np.asarray(cv2.absdiff(seen, np.broadcast_to(reference[block], seen.shape)), np.uint8)
+
+
+def _from_neighbours(values: Levels, block: slice) -> Levels:
+    """Return the distances of some pixels to those of the sample before."""
+    return np.asarray(cv2.absdiff(values[1:, block], values[:-1, block]), np.uint8)
 
 
 def _bisect(levels: NDArray[np.uint8], rank: int) -> NDArray[np.uint8]:
