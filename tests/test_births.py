@@ -104,21 +104,6 @@ def test_sizes_grow_from_the_horizon_whatever_groups_and_fragments_say(horizon: 
     assert sizes.newborn(beyond) > 2 * sizes.areas(beyond)
 
 
-@pytest.mark.parametrize("seed", [6, 7])
-def test_feet_tell_sizes_where_centres_do_not(seed: int) -> None:
-    """The camera is nearly as high as people, and their middles scatter as arms and legs swing."""
-    random = np.random.default_rng(seed)
-    heights = random.uniform(90, 270, 300)
-    middles = 200 + 0.2 * heights + random.normal(0, 16, 300)
-    widths = heights / 3 * np.exp(random.normal(0, 0.1, 300))
-    extents = np.stack([widths, heights], axis=1)[:, :, None] ** 2 / 16 * np.eye(2)
-    patches = Patches(np.stack([300 + 0 * middles, middles], axis=1), extents, widths * heights)
-    sizes = fit_sizes(patches)
-    assert sizes is not None
-    far, near = sizes.lengths(np.array([[300, 200 + 0.2 * height] for height in (140, 250)]))
-    assert near / far == pytest.approx(250 / 140, rel=0.2)
-
-
 def test_a_long_box_is_one_object_where_sizes_vary_and_a_row_of_discs_is_not() -> None:
     random = np.random.default_rng(2)
     lengths = np.sqrt(np.pi) * RADIUS * np.exp(random.normal(0, 0.25, 30))

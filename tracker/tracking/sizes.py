@@ -7,10 +7,9 @@ cars).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tracker.types import Array
 
@@ -28,10 +27,6 @@ _UPRIGHT_ANGLE = np.deg2rad(25.0)
 _CLAMP = 1.75  # spreads by which a length may differ from the typical one,
 _CLAMP_RANGE = (0.3, 0.9)  # within these limits, as logarithms
 _CLASSES = 2.0  # spreads of log s over all kinds of objects, relative to that of the usual kind
-_SINGLE_RANGE = (0.6, 1.5)  # lengths, relative to the usual one there, of what may be single
-_SPREADS = (0.05, 0.5)  # of log s, at least and at most
-_MOST_RISE = 0.8  # share of a size by which the feet are lower: beyond, centres say nothing of it
-_OUTER = 0.2  # share of the foreground of standing objects that lies beyond the farthest row used
 _KEPT = 800  # newest patches remembered
 
 
@@ -232,9 +227,11 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
     if slope:
         lowest = max(lowest, (_LEAST - intercept) / slope)
     span = (lowest, highest)
-    single, spread = _singles(lengths, intercept + slope * np.clip(rows, *span))
+    ratio = lengths / (intercept + slope * np.clip(rows, *span))
+    single = (ratio > 0.6) & (ratio < 1.5)
     if single.sum() < _FEWEST:
         return None
+    spread = float(np.clip(1.4826 * np.median(np.abs(np.log(ratio[single]))), 0.05, 0.5))
     unit = patches.covariances[single] / patches.areas[single][:, None, None]
     mean, half, heading = _parts(unit)
     larger, smaller = mean + half, mean - half
@@ -246,43 +243,7 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
         shape = np.diag(np.diag(middle))
     else:
         shape = np.diag([np.median(larger), np.median(smaller)])
-    model = SizeModel(intercept, slope, span, shape, upright, spread, typical**2)
-    return model if slope or not upright else _standing(model, patches)
-
-
-def _standing(model: SizeModel, patches: Patches) -> SizeModel:
-    """Look for a perspective in the feet of upright objects whose centres show none.
-
-    What stands upright is as far away as its feet are. A camera as high as its objects sees all
-    their centres in nearly the same row, while their feet are far apart. With the feet half a
-    height 2 σ = κ s below the centre, s = a + b (y + κ s) says what s is at the row y of a centre.
-    There parts of near objects look like far ones, so only rows with many objects teach sizes.
-    """
-    lengths = np.sqrt(patches.areas)
-    feet = patches.means[:, 1] + 2 * np.sqrt(patches.covariances[:, 1, 1])
-    intercept, slope = _perspective(feet, lengths)
-    half = 2 * float(np.sqrt(model.shape[1, 1]))
-    rise = slope * half
-    if not 0 < rise < _MOST_RISE:
-        return model
-    single, spread = _singles(lengths, np.maximum(intercept + slope * feet, _LEAST))
-    single &= patches.covariances[:, 1, 1] > patches.covariances[:, 0, 0]
-    if single.sum() < _FEWEST:
-        return model
-    outer = _quantile(feet[single], patches.areas[single], _OUTER), float(feet.max())
-    first, last = (row - half * (intercept + slope * row) for row in outer)
-    intercept, slope = intercept / (1 - rise), slope / (1 - rise)
-    return replace(model, intercept=intercept, slope=slope, rows=(first, last), spread=spread)
-
-
-def _singles(lengths: Array, usual: Array) -> tuple[NDArray[np.bool_], float]:
-    """Return which lengths may be those of single objects, and the spread of their logarithms."""
-    ratio = lengths / usual
-    least, most = _SINGLE_RANGE
-    single = (ratio > least) & (ratio < most)
-    if not single.any():
-        return single, _SPREADS[1]
-    return single, float(np.clip(1.4826 * np.median(np.abs(np.log(ratio[single]))), *_SPREADS))
+    return SizeModel(intercept, slope, span, shape, upright, spread, typical**2)
 
 
 def _parts(matrices: Array) -> tuple[Array, Array, Array]:
