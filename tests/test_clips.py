@@ -77,7 +77,8 @@ def test_objects_are_kept_while_the_light_goes(data: Path, tmp_path: Path) -> No
     run(data / "robustness" / "lights_change.mp4", "--out", tmp_path)
     tracks = read_rows(tmp_path / "tracks.csv")
     before, after = (set(tracks.ids[tracks.frames == frame]) for frame in (200, 300))
-    assert len(before & after) >= 3
+    assert len(before) >= 2
+    assert before <= after
     assert len(after - before) <= len(before & after)
     assert len(np.unique(tracks.ids)) < 20
 

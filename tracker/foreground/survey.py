@@ -28,7 +28,7 @@ NOISE_QUANTILE_OF_GAUSSIAN = 0.5244
 """The same quantile of |x| for a standard normal x."""
 
 
-STEADY = 2.0
+STEADY = 2.5
 """Noise, relative to that from one sample to the next, beyond which it is none: something stood
 there for a while, or passed slowly, as in a jam."""
 
