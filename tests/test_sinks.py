@@ -27,13 +27,13 @@ from tracker.sinks import (
     FramesTable,
     Health,
     MotTable,
-    OverlayVideo,
     Sinks,
     TracksTable,
-    Viewer,
     open_sinks,
 )
 from tracker.sinks.tables import axes
+from tracker.sinks.video import OverlayVideo
+from tracker.sinks.viewer import Viewer
 from tracker.sources.base import SourceFacts, Verdict
 from tracker.types import (
     Contact,

@@ -198,6 +198,22 @@ def test_a_long_file_is_searched_and_not_decoded(
     assert CountingContainer.decoded < affordable + 2 * count
 
 
+@pytest.mark.parametrize("gop", [5, COUNT])
+def test_samples_depend_neither_on_the_cores_nor_on_how_they_are_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gop: int
+) -> None:
+    path = str(write_video(tmp_path / "clip.mp4", count=COUNT, gop=gop))
+    sampler = FileSampler(path, 12)
+    one_by_one = []
+    while (reading := sampler.read(None)) is not None:
+        one_by_one.append(number_of(reading.image))
+    for cores in (1, 2, 3):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        made = FileSampler(path, 12).images(lambda image: image[:, ::-1])
+        assert [number_of(image[:, ::-1]) for image in made] == one_by_one
+    assert one_by_one == [int((place + 0.5) * COUNT / 12) for place in range(12)]
+
+
 def test_a_source_left_early_says_stopped(source: Source) -> None:
     for frame in source:
         if frame.index == 3:

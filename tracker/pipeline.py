@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 FOREGROUND = "tracker.foreground.remote:serve"
 """The errand that finds the foreground where the frames are decoded."""
 
+_HEAVY = ("tracker.foreground.remote", "tracker.tracking")  # to import
 _FILE_LAG = 1.0  # s, for which the results of files wait
 _WAITING_BYTES = 32e6  # of pictures, at most, that wait with them
 
@@ -167,11 +170,7 @@ def track(
 
 
 def _foreground_of(source: Source, options: ForegroundOptions, timings: Timings) -> ForegroundModel:
-    """Return the model that works where the frames are decoded, or one of our own.
-
-    What is heavy to import is imported while the other process looks at the source.
-    """
-    import tracker.tracking  # noqa: F401 - `track` needs it next
+    """Return the model that works where the frames are decoded, or one of our own."""
     from tracker.foreground import make_foreground, samples_wanted
     from tracker.foreground.remote import RemoteForeground
 
@@ -260,6 +259,8 @@ class _Run:
             config = replace(config, output=replace(config.output, video=False))
         with ExitStack() as stack:
             with self.interrupts.allowed(), self.timings.stage("open"):
+                # Another process opens the source; meanwhile this one gets ready.
+                threading.Thread(target=lambda: [*map(import_module, _HEAVY)], daemon=True).start()
                 errand = Errand(FOREGROUND, asdict(config.foreground))
                 source = stack.enter_context(open_source(job.spec, config.source, errand=errand))
                 if job.refine and source.facts.live:
@@ -269,7 +270,7 @@ class _Run:
                     )
                 foreground = _foreground_of(source, config.foreground, self.timings)
                 self.scene = foreground.scene
-            from tracker.tracking import delayed  # heavy: imported while the source was opened
+            from tracker.tracking import delayed
 
             lag = 0.0 if job.refine else _lag(config.tracking, source.facts)
             sinks = stack.enter_context(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -67,6 +68,9 @@ def command(
         sight to their last, paths are smooth, and doubts are decided by what came later. Takes
         about twice the time; not for live sources.
     """
+    # Numpy's library of linear algebra starts threads as it is loaded, here and in every process
+    # of the run, which has other work for the cores.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from tracker.cli.progress import watching
     from tracker.pipeline import Job, run
     from tracker.settings import load_config

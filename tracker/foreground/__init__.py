@@ -22,12 +22,13 @@ from tracker.foreground.survey import (
     background_statistics,
     find_patches,
     one_light,
+    side_by_side,
     typical_area,
     typical_contrast,
 )
 from tracker.types import Image, Scene
 
-__all__ = ["Footprint", "ForegroundModel", "make_foreground", "samples_wanted"]
+__all__ = ["Footprint", "ForegroundModel", "make_foreground", "sample_grid", "samples_wanted"]
 
 CELLS_PER_OBJECT = 350
 """Cells that a typical object keeps when the processing scale is chosen,"""
@@ -73,7 +74,7 @@ def make_foreground(
         Width and height of the picture, px.
     samples
         Frames spread over the source, or none where it cannot be asked beforehand. They are made
-        smaller one by one as they come.
+        smaller one by one as they come, where they are not on the `sample_grid` already.
     live
         True where frames cannot be asked for again.
 
@@ -84,7 +85,7 @@ def make_foreground(
     """
     name = options.model
     coarse = Grid.scaled(size, options.scale or 1 / max(1, min(size) // SURVEY_SIDE))
-    finest = Grid.scaled(size, options.scale or 1 / _finest(size))
+    finest = sample_grid(options, size)
     kept = []
     if name in ("auto", "median") and not (name == "auto" and live):
         kept = [finest.reduce(image) for image in samples]
@@ -134,9 +135,13 @@ def _coarsened(images: list[Image], grid: Grid) -> NDArray[np.uint8]:
     """
     width, height = grid.cells
     raster = np.empty((len(images), height, width, 3), np.uint8)
-    while images:
-        last = images.pop()
-        raster[len(images)] = grid.coarsen(last)
+
+    def coarsen(place: int) -> None:
+        raster[place] = grid.coarsen(images[place])
+        images[place] = raster[place]
+
+    side_by_side(coarsen, range(len(images)))
+    images.clear()
     return raster
 
 
@@ -154,9 +159,14 @@ def _finest(size: tuple[int, int]) -> int:
     return max(1, round(float(np.sqrt(size[0] * size[1] / FINEST_CELLS))))
 
 
+def sample_grid(options: ForegroundOptions, size: tuple[int, int]) -> Grid:
+    """Return the raster on which samples of a picture of `size`, px, are kept."""
+    return Grid.scaled(size, options.scale or 1 / _finest(size))
+
+
 def samples_wanted(options: ForegroundOptions, size: tuple[int, int]) -> int:
     """Return how many sampled frames of a picture of `size`, px, fit into memory."""
-    width, height = Grid.scaled(size, options.scale or 1 / _finest(size)).cells
+    width, height = sample_grid(options, size).cells
     return min(options.samples, max(SAMPLE_BYTES // (3 * width * height), FIRST_LOOK))
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from tracker.config import ForegroundOptions
 from tracker.errors import ConfigError
-from tracker.foreground import make_foreground, samples_wanted
+from tracker.foreground import make_foreground, sample_grid, samples_wanted
 from tracker.foreground.base import Footprint, ForegroundModel
 from tracker.types import Frame, Image, Points, Scene
 
@@ -97,7 +97,7 @@ class _Refusal:
 def serve(
     settings: Mapping[str, Any],
     size: tuple[int, int],
-    samples: Callable[[int], Iterator[Image]],
+    samples: Callable[[int, Callable[[Image], Image]], Iterable[Image]],
 ) -> _Server | _Refusal:
     """Start a model where the frames are decoded.
 
@@ -108,11 +108,14 @@ def serve(
     size
         Width and height of the picture, px.
     samples
-        Yields up to so many frames spread over the source.
+        Gives up to so many frames spread over the source, each as the function makes it.
     """
     options = ForegroundOptions(**settings)
-    wanted = samples_wanted(options, size)
+
+    def kept() -> Iterator[Image]:  # asks for none before a model wants them
+        yield from samples(samples_wanted(options, size), sample_grid(options, size).reduce)
+
     try:
-        return _Server(make_foreground(options, size, samples(wanted), live=False))
+        return _Server(make_foreground(options, size, kept(), live=False))
     except ConfigError as error:
         return _Refusal(error)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -51,6 +52,13 @@ FEWEST_SAMPLES = 12
 """Samples of the commonest light that suffice to leave out the others."""
 
 Levels = NDArray[np.uint8]
+Item = TypeVar("Item")
+
+
+def side_by_side(function: Callable[[Any], Item], items: Iterable[Any]) -> list[Item]:
+    """Do what `map` does in two threads: numpy and OpenCV let go of the interpreter."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(function, items))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +104,7 @@ def background_statistics(images: NDArray[np.uint8]) -> Statistics:
     middle = rank_filter(images, count // 2)
     if any((gain(image, middle) != 1.0).any() for image in images):
         lit = middle.astype(np.float32)
-        with ThreadPoolExecutor(2) as pool:  # numpy and OpenCV let go of the interpreter
-            images = np.stack(list(pool.map(partial(_relit, reference=lit), images)))
+        images = np.stack(side_by_side(partial(_relit, reference=lit), images))
         middle = rank_filter(images, count // 2)
     apart = partial(_from_reference, reference=middle.ravel())
     # A level stands for the interval up to the next one.
@@ -134,8 +141,7 @@ def rank_filter(
         block = np.s_[start : start + BLOCK]
         ranked[block] = _bisect(values[:, block] if levels is None else levels(values, block), rank)
 
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(fill, range(0, len(ranked), BLOCK)))
+    side_by_side(fill, range(0, len(ranked), BLOCK))
     return ranked.reshape(images.shape[1:])
 
 

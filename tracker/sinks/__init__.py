@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tracker.config import Config
 from tracker.sinks.base import Sink
@@ -14,22 +14,21 @@ from tracker.sinks.files import make_folder
 from tracker.sinks.health import Health
 from tracker.sinks.record import RunRecord
 from tracker.sinks.tables import ContactsTable, FramesTable, MotTable, Table, TracksTable
-from tracker.sinks.video import OverlayVideo
-from tracker.sinks.viewer import Viewer
 from tracker.sources.base import SourceFacts
 from tracker.types import Frame, Snapshot
+
+if TYPE_CHECKING:
+    from tracker.sinks.video import OverlayVideo
 
 __all__ = [
     "ContactsTable",
     "FramesTable",
     "Health",
     "MotTable",
-    "OverlayVideo",
     "RunRecord",
     "Sink",
     "Sinks",
     "TracksTable",
-    "Viewer",
     "open_overlay",
     "open_sinks",
 ]
@@ -127,11 +126,17 @@ def open_sinks(
         health=health,
         figures=figures,
     )
-    window: list[Sink] = [Viewer(config.overlay)] if show else []
+    window: list[Sink] = []
+    if show:
+        from tracker.sinks.viewer import Viewer  # draws, for which there must be OpenCV
+
+        window = [Viewer(config.overlay)]
     # The record comes first, to be finished last: it then knows how the others ended.
     return Sinks([record, *results, *(videos if overlay else []), *window])
 
 
 def open_overlay(folder: Path | str, config: Config, facts: SourceFacts) -> OverlayVideo:
     """Return the overlay video of a run alone; see `open_sinks`."""
+    from tracker.sinks.video import OverlayVideo  # draws, for which there must be OpenCV
+
     return OverlayVideo(Path(folder) / "overlay.mp4", config.overlay, facts.fps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
 from tracker.types import Array, Snapshot, Status
 
@@ -40,8 +40,9 @@ class Health:
             self._rows += 1
             self._unseen += track.status is Status.COASTING
             begin, farthest = self._ways.pop(track.id, (track.mean, 0.0))
-            length = max(float(np.linalg.det(track.covariance)) ** 0.25, 1e-9)
-            way = float(np.hypot(*(track.mean - begin))) / length
+            (xx, xy), (_, yy) = track.covariance.tolist()
+            length = max(xx * yy - xy * xy, 0.0) ** 0.25 + 1e-9
+            way = math.dist(track.mean, begin) / length
             ways[track.id] = (begin, max(farthest, way))
         self._tracks += len(self._ways)
         self._still += sum(farthest < _FAR for _, farthest in self._ways.values())

@@ -47,6 +47,8 @@ class Container:
     ----------
     path
         The file.
+    threads
+        That decode it; 0: as many as there are cores.
 
     Raises
     ------
@@ -54,7 +56,7 @@ class Container:
         Where the file cannot be read as a video.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, threads: int = 0) -> None:
         av.logging.set_level(av.logging.PANIC)
         try:
             self._container = av.open(path, options={"protocol_whitelist": "file"})
@@ -73,6 +75,7 @@ class Container:
             raise NotAVideo("it holds sound or data but no video; name a file with a picture")
         self._stream = moving[0]
         self._stream.thread_type = "AUTO"
+        self._stream.codec_context.thread_count = threads
         self._packets = self._read()
         self._window: list[float] = []
         self._passed = 0

@@ -15,22 +15,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 
 from tracker.sources import errand, readers, wire
+from tracker.sources.ahead import ahead
 from tracker.types import Frame, Image
 
 LOG_LIMIT = 1 << 20  # bytes of the decoder's own messages that are kept
 PIPE_BYTES = 1 << 20  # the foreground of a frame takes some 100 kB
-AHEAD = 2  # pictures that are decoded before an errand asks for them
 COMPLAINT = re.compile(r"^\[\w+ @ 0x[0-9a-f]+\] (.+)$", re.MULTILINE)
-
-Item = TypeVar("Item")
 
 
 class Port:
@@ -193,34 +191,15 @@ def filled(
             os.ftruncate(2, 0)
 
 
-def ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """Yield the items while a thread prepares the next ones: decoding lets go of Python's lock."""
-    ready: queue.Queue[Item | None] = queue.Queue(AHEAD)
-    failures: list[BaseException] = []
-
-    def prepare() -> None:
-        try:
-            for item in items:
-                ready.put(item)
-        except BaseException as error:
-            failures.append(error)
-        ready.put(None)
-
-    threading.Thread(target=prepare, daemon=True).start()
-    while (item := ready.get()) is not None:
-        yield item
-    if failures:
-        raise failures[0]
-
-
-def sampled(request: dict[str, Any], count: int) -> Iterator[Image]:
-    """Yield up to `count` frames spread evenly over what `request` names."""
+def sampled(request: dict[str, Any], count: int, made: Callable[[Image], Image]) -> Iterable[Image]:
+    """Return up to `count` frames spread evenly over what `request` names, as `made` makes them."""
     try:
         reader = readers.open_reader(request | {"samples": count})
     except ValueError:
-        return  # nothing decodes where the samples lie; reading on tells what is wrong
-    readings = iter(lambda: reader.read(None), None)
-    yield from ahead(reading.image for reading in readings)
+        return []  # nothing decodes where the samples lie; reading on tells what is wrong
+    if isinstance(reader, readers.FileSampler):
+        return reader.images(made)
+    return (made(reading.image) for reading in ahead(iter(lambda: reader.read(None), None)))
 
 
 def roomy(pipe: BinaryIO) -> None:

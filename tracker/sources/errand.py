@@ -8,7 +8,7 @@ what they mean.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -50,8 +50,11 @@ class Worker(Protocol):
         """
 
 
-Samples = Callable[[int], Iterator[Image]]
-"""Yields up to so many frames spread evenly over the source."""
+Samples = Callable[[int, Callable[[Image], Image]], Iterable[Image]]
+"""Gives up to so many frames spread evenly over the source, each as the function makes it.
+
+The function may be called in several threads at once.
+"""
 
 Start = Callable[[Mapping[str, Any], tuple[int, int], Samples], Worker]
 """Starts an errand from its settings, the pictures' width and height in px, and samples."""

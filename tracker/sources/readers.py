@@ -6,16 +6,20 @@ is given where the shapes agree.
 
 from __future__ import annotations
 
+import os
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
 
+from tracker.sources.ahead import ahead
 from tracker.sources.container import Container, NotAVideo, TimedFrame
 from tracker.sources.wire import DEFAULT_RATE, spread
 from tracker.types import Image
@@ -29,6 +33,7 @@ COUNTABLE = 20_000  # frames up to which a header's claim is checked before samp
 SKIMMED = 4  # frames for each sample from which on it may be any near the wanted one
 KEY_FRAME = 5  # other frames that are decoded in the same time as a key frame
 DECODED_PIXELS = 1_200_000_000  # that sampling decodes at most
+MOST_WORKERS = 4  # that decode samples side by side: each has its decoder's memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,13 @@ class Reading:
     time: float
     base: str
     image: Image
+
+
+class Stripe(NamedTuple):
+    """A stretch of a file that is decoded for samples: times, s, of its key frame and of those."""
+
+    key: float
+    wanted: list[float]
 
 
 class Ending(NamedTuple):
@@ -125,10 +137,9 @@ def open_reader(request: dict[str, Any]) -> Reader:
     path = request["address"]
     if request["samples"]:
         return FileSampler(path, request["samples"])
-    with Container(path):
-        pass  # says more clearly than OpenCV why a file is no video
+    container = Container(path)  # says more clearly than OpenCV why a file is no video
     capture = PlainCapture(path) if request["plain"] else open_capture(path)
-    return FileReader(path, capture, fps)
+    return FileReader(container, capture, fps)
 
 
 def as_bgr(image: np.ndarray[Any, Any]) -> Image:
@@ -174,16 +185,16 @@ class FileReader:
 
     Parameters
     ----------
-    path
-        The file.
+    container
+        Says which frames the file holds.
     capture
         What decodes it.
     fps
         Frame rate that overrides the file's own, or 0.
     """
 
-    def __init__(self, path: str, capture: Capture, fps: float) -> None:
-        self._container = Container(path)
+    def __init__(self, container: Container, capture: Capture, fps: float) -> None:
+        self._container = container
         self._capture = capture
         stated = self._capture.get(cv2.CAP_PROP_FPS)
         guessed = self._container.rate
@@ -278,61 +289,89 @@ class FileSampler:
     """
 
     def __init__(self, path: str, count: int) -> None:
-        self._container = container = Container(path)
-        self.fps = usable_rate(container.rate)
-        self.claimed: int | None = None
-        total = container.claimed or round(container.duration * self.fps)
-        self._times: list[float] = []  # of all frames, where they can be counted
-        if total <= COUNTABLE:
-            with Container(path) as counted:
-                total, self._times = counted.remaining(0), counted.times()
-        width, height = container.size
-        affordable = max(count, DECODED_PIXELS // (width * height))
-        self._skim = total >= SKIMMED * count and container.reordered
-        places = spread(total, count)
-        if total <= affordable or (total <= COUNTABLE and not self._times):
+        self._path = path
+        with Container(path) as scout:
+            self.fps = usable_rate(scout.rate)
+            self.claimed: int | None = None
+            total = scout.claimed or round(scout.duration * self.fps)
+            self._times: list[float] = []  # of all frames, where they can be counted
+            if total <= COUNTABLE:
+                total, self._times = scout.remaining(0), scout.times()
+            width, height = scout.size
+            affordable = max(count, DECODED_PIXELS // (width * height))
+            self._skim = total >= SKIMMED * count and scout.reordered
+            self._stripes: list[Stripe] = []
+            places = spread(total, count)
+            if self._times or total > COUNTABLE:
+                span = scout.duration or total / self.fps
+                times = self._times or np.linspace(0.0, span, total, endpoint=False)
+                wanted = [float(times[place]) for place in places]
+                self._stripes = self._planned(scout, wanted, affordable)
+        if len(self._stripes) > 1 or (self._stripes and total > affordable):
+            self._readings = self._along(self._stripes)
+        else:  # nothing to choose from, or nothing to seek by
             self._readings = self._through(places)
-        else:
-            span = container.duration or total / self.fps
-            times = self._times or np.linspace(0.0, span, total, endpoint=False)
-            self._readings = self._along([float(times[place]) for place in places], affordable)
 
-    def _through(self, places: list[int]) -> Iterator[Reading]:
-        """Decode the whole file and yield the frames of these numbers, or the next ones after."""
-        timed = self._skim and bool(self._times)
-        for number, frame in enumerate(self._container.frames(skim=timed)):
-            if not places:
-                break
-            if timed:
-                number = bisect_left(self._times, frame.time - 0.5 / self.fps)
-            if number >= places[0]:
-                yield Reading(number, number / self.fps, "fps", frame.image)
-                places = places[bisect_right(places, number) :]
-
-    def _along(self, times: list[float], affordable: int) -> Iterator[Reading]:
-        """Decode from the key frames before these times, s, and yield so many frames.
+    def _planned(self, scout: Container, times: list[float], affordable: int) -> list[Stripe]:
+        """Return what to decode for the frames at these times, s: some from each key frame on.
 
         What lies between key frames and the last wanted frame of each is decoded in all, so that
         much is `affordable`, in frames.
         """
-        stripes = {
-            key: list(wanted) for key, wanted in groupby(times, key=self._container.keyframe)
-        }
+        stripes = {key: list(wanted) for key, wanted in groupby(times, key=scout.keyframe)}
         ahead = sum(wanted[-1] - key for key, wanted in stripes.items()) * self.fps
         rest = affordable - KEY_FRAME * len(stripes)
         nearer = min(1.0, max(0.0, rest / max(ahead, 1.0)))
-        for key, wanted in stripes.items():
-            due = [key + nearer * (time - key) for time in wanted]
-            for frame in self._container.frames(since=key, skim=self._skim):
-                if frame.time >= due[0] - 0.5 / self.fps:
-                    yield Reading(round(frame.time * self.fps), frame.time, "fps", frame.image)
-                    del due[0]
-                if not due:
+        return [
+            Stripe(key, [key + nearer * (time - key) for time in wanted])
+            for key, wanted in stripes.items()
+        ]
+
+    def _through(self, places: list[int]) -> Iterator[Reading]:
+        """Decode the whole file and yield the frames of these numbers, or the next ones after."""
+        timed = self._skim and bool(self._times)
+        with Container(self._path) as container:
+            for number, frame in enumerate(container.frames(skim=timed)):
+                if not places:
                     break
+                if timed:
+                    number = bisect_left(self._times, frame.time - 0.5 / self.fps)
+                if number >= places[0]:
+                    yield Reading(number, number / self.fps, "fps", frame.image)
+                    places = places[bisect_right(places, number) :]
+
+    def _along(self, stripes: Iterable[Stripe], threads: int = 0) -> Iterator[Reading]:
+        """Decode each stripe and yield its wanted frames."""
+        with Container(self._path, threads=threads) as container:
+            for stripe in stripes:
+                due = list(stripe.wanted)
+                for frame in container.frames(since=stripe.key, skim=self._skim):
+                    if frame.time >= due[0] - 0.5 / self.fps:
+                        yield Reading(round(frame.time * self.fps), frame.time, "fps", frame.image)
+                        del due[0]
+                    if not due:
+                        break
 
     def read(self, into: Image | None) -> Reading | None:
         """Return the next sample."""
         return next(self._readings, None)
+
+    def images(self, made: Callable[[Image], Image]) -> list[Image]:
+        """Return all samples as `made` makes each of them, in their order; instead of `read`.
+
+        The cores share the stripes: to decode a few frames from a key frame on keeps one busy.
+        """
+        workers = min(os.cpu_count() or 1, MOST_WORKERS, len(self._stripes))
+        if workers < 2:
+            return [made(reading.image) for reading in ahead(self._readings)]
+
+        def share(number: int) -> list[tuple[float, Image]]:
+            readings = self._along(self._stripes[number::workers], threads=1)
+            return [(reading.time, made(reading.image)) for reading in readings]
+
+        with ThreadPoolExecutor(workers) as pool:
+            taken = [sample for some in pool.map(share, range(workers)) for sample in some]
+        return [image for _, image in sorted(taken, key=itemgetter(0))]
 
     def ending(self) -> Ending:
         """Say that the sampling is done."""
