@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tracker.beside import launch
+from tracker.beside import launch, reserve
 from tracker.config import Config, OutputOptions, OverlayOptions
 from tracker.errors import OutputError
 from tracker.sinks import (
@@ -389,8 +389,14 @@ def test_an_encoder_that_is_killed_is_one_sentence(
         started.append(launch(*arguments))
         return started[0]
 
+    shared: list[Path] = []
+
+    def share(size: int) -> str:
+        shared.append(Path(reserve(size)))
+        return str(shared[0])
+
     monkeypatch.setattr("tracker.sinks.video.launch", remember)
-    shared = set(Path("/dev/shm").glob("tracker-*"))
+    monkeypatch.setattr("tracker.sinks.video.reserve", share)
     with (
         pytest.raises(OutputError, match=r"the encoder died \(SIGKILL\); run with --no-video"),
         OverlayVideo(tmp_path / "o.mp4", OverlayOptions(), 25.0) as video,
@@ -400,7 +406,7 @@ def test_an_encoder_that_is_killed_is_one_sentence(
             if place == 20:
                 started[0].kill()
     assert present(tmp_path) == {"o.mp4.partial"}
-    assert set(Path("/dev/shm").glob("tracker-*")) <= shared
+    assert [path.exists() for path in shared] == [False]
 
 
 def test_an_interrupt_leaves_a_whole_video(tmp_path: Path) -> None:

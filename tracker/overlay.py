@@ -154,12 +154,25 @@ class Overlay:
         Image
             Shape (height, width, 3), BGR, a new array.
         """
-        self.remember(snapshot)
-        style = _Style.of(image)
         canvas = image.copy()
+        self.draw_over(canvas, snapshot)
+        return canvas
+
+    def draw_over(self, canvas: Image, snapshot: Snapshot) -> None:
+        """Draw a snapshot over the picture itself.
+
+        Parameters
+        ----------
+        canvas
+            Shape (height, width, 3), BGR.
+        snapshot
+            What is known after this picture.
+        """
+        self.remember(snapshot)
+        style = _Style.of(canvas)
         if self._options.tint and snapshot.foreground is not None:
             _tint(canvas, snapshot.foreground)
-        self._draw_trails(canvas, image, snapshot, style)
+        self._draw_trails(canvas, snapshot, style)
         _draw_outlines(canvas, snapshot.tracks, style)
         if self._options.uncertainty:
             for track in snapshot.tracks:
@@ -173,9 +186,8 @@ class Overlay:
                 _draw_velocity(canvas, track, style)
         banner = self._draw_banner(canvas, snapshot, style)
         self._draw_labels(canvas, snapshot.tracks, style, banner)
-        return canvas
 
-    def _draw_trails(self, canvas: Image, image: Image, snapshot: Snapshot, style: _Style) -> None:
+    def _draw_trails(self, canvas: Image, snapshot: Snapshot, style: _Style) -> None:
         length = self._options.trail_seconds
         if length == 0:
             return
@@ -188,20 +200,25 @@ class Overlay:
             return
         knots = np.concatenate(list(trails.values()))
         inks = np.repeat([color_of(identity) for identity in trails], counts, axis=0)
+        starts, ends = knots[:-1, 1:], knots[1:, 1:]
+        ways = ends - starts
+        lengths = np.hypot(*ways.T)
+        lengths[np.cumsum(counts)[:-1] - 1] = 0  # from one trail to the next
+        pieces = np.flatnonzero(lengths)
+        starts, ends = starts[pieces], ends[pieces]
         # Each piece blends its colour with the picture below its middle: a fading trail without a
         # second picture to blend with.
-        opacity = 0.9 * np.clip(1 - (snapshot.time - knots[1:, 0]) / length, 0, 1)[:, None]
-        middles = np.rint((knots[1:, 1:] + knots[:-1, 1:]) / 2)
-        x, y = np.clip(middles, 0, (image.shape[1] - 1, image.shape[0] - 1)).astype(np.intp).T
-        colors = (opacity * inks[1:] + (1 - opacity) * image[y, x]).tolist()
-        ends = _fixed_point(knots[:, 1:]).tolist()
-        first = 0
-        for count in counts:
-            for piece in range(first, first + count - 1):
-                start, end = ends[piece], ends[piece + 1]
-                if start != end:
-                    cv2.line(canvas, start, end, colors[piece], style.line, cv2.LINE_AA, _SUBPIXEL)
-            first += count
+        opacity = 0.9 * np.clip(1 - (snapshot.time - knots[1 + pieces, 0]) / length, 0, 1)[:, None]
+        middles = np.rint((starts + ends) / 2)
+        x, y = np.clip(middles, 0, np.array(canvas.shape[1::-1]) - 1).astype(np.intp).T
+        colors = (opacity * inks[1 + pieces] + (1 - opacity) * canvas[y, x]).tolist()
+        # Filled rectangles that overlap a little take a third of the time of thick lines.
+        along = ways[pieces] * (style.line / 2 / lengths[pieces, None])
+        across = along[:, ::-1] * (-1, 1)
+        starts, ends = starts - along / 2, ends + along / 2
+        corners = (starts + across, ends + across, ends - across, starts - across)
+        for corner, color in zip(_fixed_point(np.stack(corners, axis=1)), colors, strict=True):
+            cv2.fillConvexPoly(canvas, corner, color, cv2.LINE_AA, _SUBPIXEL)
 
     def _draw_banner(self, canvas: Image, snapshot: Snapshot, style: _Style) -> _Box:
         """Draw as many of the facts as fit and return the place that they take."""
