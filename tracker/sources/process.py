@@ -109,9 +109,9 @@ class Decoder:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_end`
         whitelist = "file" if address.kind == "file" else "http,https,tcp,tls,udp,rtp,rtsp,crypto"
         options = f"rtsp_transport;tcp|protocol_whitelist;{whitelist}"
-        self._process = launch(
-            "tracker.sources.decoder", self._log, {wire.CAPTURE_OPTIONS: options}
-        )
+        # One heap for all threads, where glibc has one for each and keeps what they gave back.
+        settings = {wire.CAPTURE_OPTIONS: options, "MALLOC_ARENA_MAX": "1"}
+        self._process = launch("tracker.sources.decoder", self._log, settings)
         # Runs once: at `close`, when the last reference goes, or at the program's end.
         self.close = weakref.finalize(self, _end, self._process, self._log)
         try:
