@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tracker.config import TrackingOptions
 from tracker.mixture import Mixture, squared_distances
 from tracker.tracking import Tracker
-from tracker.tracking.births import Count, _Patch, split
+from tracker.tracking.births import Count, _Patch, resolve, split
+from tracker.tracking.blobs import find_blobs
 from tracker.tracking.sizes import Patches, SizeModel, fit_sizes
 from tracker.types import Array, Blob, Points, Scene
 
@@ -137,3 +139,22 @@ def test_what_comes_into_the_picture_is_one_object_before_half_of_it_is_there() 
     first = next(i for i, tracks in enumerate(rows) if tracks)
     assert (middles[first] + RADIUS) / (2 * RADIUS) < 0.5
     assert {track.id for tracks in rows for track in tracks} == {1}
+
+
+@pytest.mark.parametrize(
+    ("offset", "untouched", "count"), [(36.0, False, 0), (36.0, True, 1), (90.0, False, 1)]
+)
+def test_the_rest_of_a_lorry_is_no_car(offset: float, untouched: bool, count: int) -> None:
+    places = [(x, y) for x in (30.0, 100.0, 170.0) for y in (20.0, 50.0, 80.0)]
+    radii = (8, 9, 9, 10, 10, 11, 12, 16, 20)
+    blobs = tuple(
+        Blob(np.array(place), radius**2 / 4 * np.eye(2), np.pi * radius**2, False, 0)
+        for place, radius in zip(places, radii, strict=True)
+    )
+    tracker = Tracker(scene=Scene(size=(200, 100), blobs=blobs, samples=9))
+    for index in range(45):  # it comes nearer
+        lorry = discs((30 + index, 40), radius=min(10 + 0.3 * index, 22))
+        assert len(tracker.update(Points(lorry), time=index / 25).tracks) < 2
+    rest = find_blobs(Points(discs((74 + offset, 40), radius=11)))
+    born = resolve(rest, np.array([untouched]), tracker.state, TrackingOptions())
+    assert len(born) == count

@@ -14,6 +14,7 @@ from tracker.mixture import (
     Mixture,
     Stats,
     collect,
+    inverses,
     longer,
     silhouettes,
     squared_distances,
@@ -21,7 +22,7 @@ from tracker.mixture import (
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.lattice import Indices
 from tracker.tracking.sizes import SizeModel
-from tracker.tracking.state import State
+from tracker.tracking.state import Objects, State
 from tracker.types import Array, Event
 
 _GROUP = 1.6  # patches beyond this multiple of the typical area may hold several objects
@@ -46,6 +47,9 @@ _STILL = 0.006  # standard deviations: a fit that moves less than this has settl
 _SMALLEST = 12.0  # px², the least that can be an object
 _AT_THE_EDGE = 1.5  # points from the border of the picture: what is there is cut by it
 _LEAST_INSIDE = 0.3  # share of an object that tells what comes into the picture
+_LARGE = 2.5  # times the typical area, from which on an object is of another kind;
+_BESIDE = 6.0  # standard deviations from it within which foreground may be more of it,
+_OF_IT = 0.35  # unless it has this share of its area
 _SHARE = 0.25  # of the largest object known, likewise
 
 
@@ -146,9 +150,10 @@ def resolve(
     expected = sizes.newborn(rest.means)
     share = sizes.least_share(options.birth_area)
     least = np.maximum(share * expected, options.birth_area * sizes.smallest)
-    # What comes in beside an object may well be more of it.
+    # What comes in beside an object may well be more of it, and the rest of a patch of a large one.
     least *= np.where(untouched, _come_in(rest, sizes, state.scene.size), 1.0)
-    enough = rest.mass >= np.maximum(least, _SMALLEST)
+    left = np.where(untouched, 0.0, _left_over(rest, state.objects, sizes))
+    enough = rest.mass >= np.maximum(np.maximum(least, left), _SMALLEST)
     crowded = enough & (rest.mass > _GROUP * expected)
     single = np.flatnonzero(enough & ~crowded)
     extents = sizes.clamp(rest.scatters[single], rest.means[single])
@@ -172,6 +177,21 @@ def resolve(
         np.concatenate([found.question, *number]),
         tuple(counts),
     )
+
+
+def _left_over(rest: Blobs, objects: Objects, sizes: SizeModel) -> Array:
+    """Return the foreground that large objects leave over where patches are, (B,), px².
+
+    A lorry is no ellipse: its corners and its shadow lie outside, and each may have the size of a
+    car.
+    """
+    large = objects.chosen(objects.areas > _LARGE * sizes.areas(objects.means))
+    if not len(large):
+        return np.zeros(len(rest))
+    apart = rest.means - large.means[:, None]
+    distance = np.einsum("kbi,kij,kbj->kb", apart, inverses(large.extents), apart)
+    left: Array = np.where(distance < _BESIDE**2, _OF_IT * large.areas[:, None], 0.0).max(axis=0)
+    return left
 
 
 def _come_in(rest: Blobs, sizes: SizeModel, picture: tuple[int, int] | None) -> Array:
