@@ -144,7 +144,9 @@ def test_what_comes_into_the_picture_is_one_object_before_half_of_it_is_there() 
 @pytest.mark.parametrize(
     ("offset", "untouched", "count"), [(36.0, False, 0), (36.0, True, 1), (90.0, False, 1)]
 )
-def test_the_rest_of_a_lorry_is_no_car(offset: float, untouched: bool, count: int) -> None:
+def test_a_lorry_among_cars_has_its_size_and_its_rest_is_no_car(
+    offset: float, untouched: bool, count: int
+) -> None:
     places = [(x, y) for x in (30.0, 100.0, 170.0) for y in (20.0, 50.0, 80.0)]
     radii = (8, 9, 9, 10, 10, 11, 12, 16, 20)
     blobs = tuple(
@@ -152,9 +154,11 @@ def test_the_rest_of_a_lorry_is_no_car(offset: float, untouched: bool, count: in
         for place, radius in zip(places, radii, strict=True)
     )
     tracker = Tracker(scene=Scene(size=(200, 100), blobs=blobs, samples=9))
-    for index in range(45):  # it comes nearer
-        lorry = discs((30 + index, 40), radius=min(10 + 0.3 * index, 22))
-        assert len(tracker.update(Points(lorry), time=index / 25).tracks) < 2
-    rest = find_blobs(Points(discs((74 + offset, 40), radius=11)))
+    for index in range(60):  # it comes nearer
+        lorry = discs((30 + index, 40), radius=min(10 + 0.5 * index, 26))
+        tracks = tracker.update(Points(lorry), time=index / 25).tracks
+        assert len(tracks) < 2
+    assert 4 * np.pi * np.sqrt(np.linalg.det(tracks[0].covariance)) > 0.9 * len(lorry)
+    rest = find_blobs(Points(discs((89 + offset, 40), radius=11)))
     born = resolve(rest, np.array([untouched]), tracker.state, TrackingOptions())
     assert len(born) == count

@@ -13,7 +13,7 @@ from tracker.tracking.assignment import assigned
 from tracker.tracking.births import resolve, smallest
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts
-from tracker.tracking.sightings import COLOR_RATE, sight
+from tracker.tracking.sightings import COLOR_RATE, Sightings, sight
 from tracker.tracking.sizes import Patches, fit_sizes
 from tracker.tracking.state import Objects, State
 from tracker.types import Array, Contact, Event, Points
@@ -190,8 +190,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     states[lost] += np.hstack([period * slip, slip])
     habit = np.maximum(1 - np.exp(-period / _HABIT), 1 / objects.hits) * visible
     cruise = objects.cruise + habit[:, None] * (states[:, 2:] - objects.cruise)
-    stats = Stats(mass, look.mean, look.scatter)
-    extents, unusual = _reshape(prior, states[:, :2], stats, shaped, options)
+    extents, unusual = _reshape(prior, states[:, :2], look, shaped, options)
     usual = np.maximum(objects.usual, 1e-9)
     follow = np.where(mass > usual, 0.3, 0.02) * (visible & alone)
     # What should have come out from behind a fixed thing, and did not, is still there.
@@ -503,24 +502,25 @@ def _update(
 
 
 def _reshape(
-    prior: State, means: Array, stats: Stats, which: NDArray[np.bool_], options: TrackingOptions
+    prior: State, means: Array, look: Sightings, which: NDArray[np.bool_], options: TrackingOptions
 ) -> tuple[Array, NDArray[np.int64]]:
     """Blend each extent with the newest scatter and the typical extent; return `unusual`, too.
 
     Σ = (100 Σ⁻ + 60 Σ_size + τ n S) / (160 + τ n), then limited by the size model. An object whose
-    shape keeps being none of the usual ones (a dog among people) wins the right to it.
+    shape keeps being none of the usual ones (a dog among people) wins the right to it; one of whose
+    large patch the evidence says that it is `lone` in it (a lorry among cars) has that shape.
     """
     objects, sizes = prior.objects, prior.sizes
     extents, unusual = objects.extents.copy(), objects.unusual
-    own = 1 - np.minimum(unusual / _SETTLED, 1.0)[:, None, None]
+    own = (1 - np.where(look.lone, 1.0, np.minimum(unusual / _SETTLED, 1.0)))[:, None, None]
     if sizes is not None and not which.all():
         typical = sizes.covariances(means, extents)
         pull = np.where(which, 0.0, _SETTLE)[:, None, None] * own
         extents += pull * (typical - extents)
     if not which.any():
         return extents, unusual
-    scatter, means, own = stats.scatter[which], means[which], own[which]
-    counted = np.minimum(stats.mass[which], options.effective_points)[:, None, None]
+    scatter, means, own = look.scatter[which], means[which], own[which]
+    counted = np.minimum(look.mass[which], options.effective_points)[:, None, None]
     # A young object has not yet an extent of its own.
     before = np.minimum(_OWN, 25.0 * objects.hits[which])[:, None, None]
     total = before * extents[which] + counted * scatter
@@ -535,7 +535,7 @@ def _reshape(
         np.concatenate([means, means]),
         np.concatenate([free, np.ones_like(free)]),
     )
-    extents[which] = limited[: len(total)]
+    extents[which] = np.where(look.lone[which, None, None], total, limited[: len(total)])
     change = np.abs(limited[len(total) :] - scatter).sum(axis=(1, 2))
     odd = change > _ODD * np.abs(scatter).sum(axis=(1, 2))
     unusual = unusual.copy()
