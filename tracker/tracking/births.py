@@ -395,23 +395,23 @@ def _sized(
         result += other * across
         return result
 
-    def nearby(k: int) -> Indices:
-        """Return the cells that object k may cover, made longer and wider by a step."""
-        return np.flatnonzero(distances(k, stretch[k : k + 1] + _STEP, slice(None)) < _FAR)
+    def variants(k: int) -> tuple[Indices, Array, Array]:
+        """Return object k as it is and each way of a step: see `views`."""
+        # Cells that it may cover, made longer and wider by a step.
+        near = np.flatnonzero(distances(k, stretch[k : k + 1] + _STEP, slice(None)) < _FAR)
+        tried = np.concatenate([stretch[k : k + 1], stretch[k] + _STEPS])
+        return near, tried, 1 - _SILHOUETTE.cover(distances(k, tried, near))
 
     count, stretch = len(means), stretch.copy()
+    # Of each object: the cells near it, n ways to stretch it, and what each leaves empty of these.
+    views = [variants(k) for k in range(count)]
     empty = np.ones((count, squares.shape[2]))
-    for k in range(count):
-        near = nearby(k)
-        empty[k, near] -= _SILHOUETTE.cover(distances(k, stretch[k : k + 1], near)[0])
+    for k, (near, _, alone) in enumerate(views):
+        empty[k, near] = alone[0]
     begin = score = float(patch.evidence(empty.prod(axis=0))) - cost * float((stretch**2).sum())
     in_vain = 0  # how many were tried since one of them changed
     for k in islice(cycle(range(count)), _SWEEPS * count):
-        near = nearby(k)
-        tried = np.concatenate([stretch[k : k + 1], stretch[k] + _STEPS])
-        alone = np.empty((len(tried), len(near)))
-        alone[0] = empty[k].take(near)
-        np.subtract(1, _SILHOUETTE.cover(distances(k, tried[1:], near)), out=alone[1:])
+        near, tried, alone = views[k]
         others = empty[np.arange(count) != k].take(near, axis=1).prod(axis=0)
         scores = patch.evidence(alone * others, near) - cost * (tried**2).sum(axis=1)
         best = int(scores.argmax())
@@ -419,7 +419,7 @@ def _sized(
         in_vain += 1
         if gain > 1e-9:
             score, stretch[k], empty[k, near] = score + gain, tried[best], alone[best]
-            in_vain = 0
+            views[k], in_vain = variants(k), 0
         elif in_vain == count:
             break
     return stretch, score, score > begin
