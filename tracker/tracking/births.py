@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import cycle, islice
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ _INSIDE, _OUTSIDE = 0.85, 0.03  # probability of foreground within and without a
 _EVIDENCE = 30.0  # effective samples of one object
 _ENOUGH = 2  # counts in a row that explain a patch worse: more would not do better
 _CELLS = 150.0  # that an object is made of where objects are counted, about
-_MOST_CELLS = 5000.0  # of the box in which objects are counted, about
+_MOST_CELLS = 3000.0  # of the box in which objects are counted
 _PRICE = 8.0  # nats that one more object must gain
 _ANOTHER_EVIDENCE = 60.0  # effective samples of one object of another kind
 _ROUNDS = 12
@@ -433,7 +434,9 @@ def _coarsened(points: Array, spacing: float, area: float) -> tuple[Array, float
     """
     low = np.array([column.min() for column in points.T])
     box = float(np.prod([column.max() for column in points.T] - low))
-    factor = round(np.sqrt(max(area / _CELLS, box / _MOST_CELLS)) / spacing)
+    factor = max(
+        round(np.sqrt(area / _CELLS) / spacing), ceil(np.sqrt(box / _MOST_CELLS) / spacing)
+    )
     if factor < 2:
         return points, spacing
     cells = np.rint((points - low) / spacing).astype(np.intp) // factor
