@@ -28,7 +28,8 @@ from tracker.types import Array, Event
 
 _GROUP = 1.6  # patches beyond this multiple of the typical area may hold several objects
 MOST = 6  # objects looked for in one patch
-QUESTIONS = 4  # patches in which they are looked for, in one frame
+_BUDGET = 1000.0  # points of the patches in which they are looked for at once, about
+_LEAST_COST = 250.0  # points: a smaller patch takes no less time
 _INSIDE, _OUTSIDE = 0.85, 0.03  # probability of foreground within and without an object
 _EVIDENCE = 30.0  # effective samples of one object
 _ENOUGH = 2  # counts in a row that explain a patch worse: more would not do better
@@ -60,6 +61,27 @@ def smallest(state: State, options: TrackingOptions) -> float:
         return _SMALLEST
     inside = 1.0 if state.scene.size is None else _LEAST_INSIDE
     return max(_SMALLEST, options.birth_area * state.sizes.smallest * inside)
+
+
+def affordable(points: Array, spent: float = 0.0) -> tuple[int, float]:
+    """Say in how many patches objects may be looked for at once, so that no frame takes long.
+
+    Parameters
+    ----------
+    points
+        Shape (n,), how many points each patch has; those that matter most come first.
+    spent
+        Points for which time was spent already.
+
+    Returns
+    -------
+    number, spent
+        How many of the patches, from the first on: at least one where nothing was spent; and the
+        points for which time will be spent with them.
+    """
+    costs = spent + np.maximum(points, _LEAST_COST).cumsum()
+    number = max(int((costs <= _BUDGET).sum()), int(spent == 0 and len(costs) > 0))
+    return number, float(costs[number - 1]) if number else spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,21 +183,22 @@ def resolve(
     found = _uncounted(Stats(rest.mass[single], rest.means[single], extents))
     # The largest first; what is left over is still there in the next frame.
     order = np.argsort(-rest.mass, kind="stable")
+    asked = order[crowded[order]]
+    number, _ = affordable(rest.mass[asked] / rest.spacing**2)
     counts = [
-        split(rest.coordinates[rest.labels == b], rest.spacing, sizes)
-        for b in order[crowded[order]][:QUESTIONS]
+        split(rest.coordinates[rest.labels == b], rest.spacing, sizes) for b in asked[:number]
     ]
     if not counts:
         return found
     parts = [found.stats, *(count.parts for count in counts)]
-    number = [np.full(len(count.parts.mass), n) for n, count in enumerate(counts)]
+    question = [np.full(len(count.parts.mass), n) for n, count in enumerate(counts)]
     return Newborn(
         Stats(
             np.concatenate([part.mass for part in parts]),
             np.concatenate([part.mean for part in parts]),
             np.concatenate([part.scatter for part in parts]),
         ),
-        np.concatenate([found.question, *number]),
+        np.concatenate([found.question, *question]),
         tuple(counts),
     )
 

@@ -27,7 +27,7 @@ from tracker.mixture import (
     silhouettes,
     sums,
 )
-from tracker.tracking.births import MOST, QUESTIONS, split
+from tracker.tracking.births import MOST, affordable, split
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.groups import Groups, find_groups
 from tracker.tracking.lattice import Indices, Lattice, boxes_around, overlapping
@@ -127,7 +127,7 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
         open_area[fitted] *= fit.open_share
         unexplained[fit.explained] = False
         log_likelihood, iterations = fit.stats.log_likelihood, fit.rounds
-        doubtful = _doubts(prior, exposed, groups, blobs)
+        doubtful = _doubts(prior, exposed, groups, blobs, guess.spent)
     return Sightings(
         mass=mass,
         exposed=exposed,
@@ -150,13 +150,17 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
 
 @dataclass(frozen=True, slots=True)
 class _Guess:
-    """Who is alone in its patches, and from where to start the fit of those who are not."""
+    """Who is alone in its patches, and from where to start the fit of those who are not.
+
+    What that took is `spent`, see `affordable`.
+    """
 
     alone: NDArray[np.bool_]
     means: Array
     extents: Array
     examined: Array
     lone: NDArray[np.bool_]
+    spent: float
 
 
 def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs: Blobs) -> _Guess:
@@ -170,11 +174,13 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
     foreground = groups.patches.mass[groups.of_object]
     if sizes is None:
         # A patch that outgrows its object is the object coming into view.
-        return _Guess(single, means, extents, np.zeros(len(objects)), single)
+        return _Guess(single, means, extents, np.zeros(len(objects)), single, 0.0)
     whole = np.minimum(objects.areas, sizes.largest(objects.means))
     large = single & (foreground > _EXCESS * whole)
     change = np.abs(foreground - objects.examined)
-    asked = np.flatnonzero(large & (change > _ANEW * objects.examined))[:QUESTIONS]
+    asked = np.flatnonzero(large & (change > _ANEW * objects.examined))
+    number, spent = affordable(foreground[asked] / blobs.spacing**2)
+    asked = asked[:number]
     examined = np.where(large, objects.examined, 0.0)
     lone = large & objects.lone
     of_points = groups.of_points(blobs) if len(asked) else None
@@ -185,7 +191,7 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
         nearest = ((parts.mean - means[k]) ** 2).sum(axis=1).argmin()
         if not lone[k]:
             means[k], extents[k] = parts.mean[nearest], parts.scatter[nearest]
-    return _Guess(single & (lone | ~large), means, extents, examined, lone)
+    return _Guess(single & (lone | ~large), means, extents, examined, lone, spent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,7 +375,9 @@ def _open_share(near: Silhouettes, means: Array, group: Indices) -> Array:
     return share
 
 
-def _doubts(prior: State, exposed: Array, groups: Groups, blobs: Blobs) -> NDArray[np.bool_]:
+def _doubts(
+    prior: State, exposed: Array, groups: Groups, blobs: Blobs, spent: float
+) -> NDArray[np.bool_]:
     """Say which objects the evidence does without, shape (k,).
 
     A group with too little foreground for its objects is asked every few frames how many there
@@ -390,8 +398,9 @@ def _doubts(prior: State, exposed: Array, groups: Groups, blobs: Blobs) -> NDArr
     if not scarce.any():
         return doubtful
     _, oldest = np.unique(own, return_index=True)
-    due = scarce & (objects.age[oldest] % _DOUBT_EVERY == 0)
-    for group in np.flatnonzero(due)[:QUESTIONS]:
+    due = np.flatnonzero(scarce & (objects.age[oldest] % _DOUBT_EVERY == 0))
+    number, _ = affordable(groups.patches.mass[due] / blobs.spacing**2, spent)
+    for group in due[:number]:
         members = np.flatnonzero(own == group)
         points = blobs.coordinates[groups.of_points(blobs) == group]
         most = min(len(members), MOST)
