@@ -18,7 +18,7 @@ from tracker.types import Array
 
 _FARTHEST = 4.0  # times as far as a round of EM goes,
 _NEAR = 1.0  # standard deviation: but no farther than this, unless the round itself does
-_LEAST = 1e-12  # probability that a point is not covered, at least: its logarithm is finite
+_LEAST = 1e-12  # probability that an object does not cover a point, at least: others divide by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,12 @@ class Silhouettes:
         The objects; `white` is relative to their means.
     lower, inverse
         Shape (K, 2, 2), L with Σ = LLᵀ, and L⁻¹.
-    component, point
-        Shape (P,), the pairs by component, each once.
+    counts
+        Shape (K,), how many pairs each component has; they stand one component after another.
     starts
         Shape (K + 1,), the first pair of each component, and P.
+    point
+        Shape (P,), the point of each pair.
     white
         Shape (2, P), L⁻¹(x − μ).
     weights
@@ -50,9 +52,9 @@ class Silhouettes:
     mixture: Mixture
     lower: Array
     inverse: Array
-    component: NDArray[np.intp]
-    point: NDArray[np.intp]
+    counts: NDArray[np.intp]
     starts: NDArray[np.intp]
+    point: NDArray[np.intp]
     white: Array
     weights: Array
     missing: NDArray[np.bool_] | None
@@ -72,16 +74,17 @@ class Silhouettes:
             Shape (K, 2).
         """
         shift = self.way(means, self.mixture.means)
-        apart = self.white - shift.T.take(self.component, axis=1)
+        apart = self.white - shift.T.repeat(self.counts, axis=1)
         apart *= apart
         distances: Array = apart[0] + apart[1]
         return distances
 
-    def cover(self, means: Array) -> tuple[Array, Array]:
+    def cover(self, distances: Array) -> tuple[Array, Array]:
         """Return a, shape (P,), and Π_j (1 − a_j) at each point, shape (N,)."""
-        a = self.likelihood.cover(self.distances(means))
-        logs = np.log(np.maximum(1.0 - a, _LEAST))
-        return a, np.exp(sums(self.point, logs, len(self.weights)))
+        a = self.likelihood.cover(distances)
+        bare = np.ones(len(self.weights))
+        np.multiply.at(bare, self.point, np.maximum(1.0 - a, _LEAST))
+        return a, bare
 
     def e_step(self, means: Array) -> Stats:
         """Give each point to every object that covers it, and sum the statistics.
@@ -96,7 +99,7 @@ class Silhouettes:
         stats
             Mass and mean; the scatter repeats the shapes, which nothing changes.
         """
-        a, bare = self.cover(means)
+        a, bare = self.cover(self.distances(means))
         foreground = 1.0 - (1.0 - self.likelihood.clutter) * bare
         if self.likelihood.affinity is not None:
             a *= self.likelihood.affinity
@@ -123,9 +126,9 @@ class Silhouettes:
             float(known.sum()),
         )
 
-    def exposed(self, means: Array) -> Array:
+    def exposed(self, distances: Array) -> Array:
         """Return the weight of the points that each object covers alone, shape (K,)."""
-        a, bare = self.cover(means)
+        a, bare = self.cover(distances)
         known = self.weights if self.missing is None else np.where(self.missing, 0, self.weights)
         a /= np.maximum(1.0 - a, _LEAST)
         a *= (bare * known).take(self.point)
@@ -157,10 +160,12 @@ def silhouettes(
     """
     component, point = pairs
     lower, inverse = roots(mixture.covariances)
-    x, y = np.ascontiguousarray(points.T).take(point, axis=1) - mixture.means.T.take(
-        component, axis=1
+    starts = component.searchsorted(np.arange(len(mixture) + 1))
+    counts = np.diff(starts)
+    x, y = np.ascontiguousarray(points.T).take(point, axis=1) - mixture.means.T.repeat(
+        counts, axis=1
     )
-    xx, _, yx, yy = inverse.reshape(-1, 4).T.take(component, axis=1)
+    xx, _, yx, yy = inverse.reshape(-1, 4).T.repeat(counts, axis=1)
     yx *= x
     yx += yy * y
     xx *= x
@@ -168,9 +173,9 @@ def silhouettes(
         mixture,
         lower,
         inverse,
-        component,
+        counts,
+        starts,
         point,
-        np.searchsorted(component, np.arange(len(mixture) + 1)),
         np.array([xx, yx]),
         np.ones(len(points)) if weights is None else weights,
         missing,

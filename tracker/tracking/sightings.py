@@ -286,14 +286,15 @@ def _fit(
         if np.hypot(*near.way(means, near.mixture.means).T).max() > 2 * _SLACK:
             near, points = surroundings(mixture)
         stats = near.e_step(mixture.means)
+    distances = near.distances(mixture.means)
     if every is None:
-        close = near.point[near.distances(mixture.means) <= (2 * _EXPLAINED) ** 2]
+        close = near.point[distances <= (2 * _EXPLAINED) ** 2]
         explained = points[close[close < len(points)]]
     else:  # there are points between those
         _, explained = reached(mixture.means, 2 * _EXPLAINED, None)
     return _Fit(
         stats,
-        near.exposed(mixture.means),
+        near.exposed(distances),
         _open_share(near, mixture.means, group),
         rounds,
         explained,
