@@ -53,16 +53,12 @@ class Prior:
     strength: float
     effective_points: float = np.inf
 
-    def tempering(self, mass: Array) -> Array:
-        """Return τ = min(1, n_eff / n) of each component, shape (K,)."""
-        return np.minimum(1.0, self.effective_points / np.maximum(mass, 1e-12))
-
     def maximum(self, stats: Stats) -> Mixture:
         """Return the maximum a posteriori (Koch 2008; Feldmann, Fränken & Koch 2011), as
         μ = (P⁻⁻¹ + τ n Σ⁻¹)⁻¹ (P⁻⁻¹ m⁻ + τ n Σ⁻¹ x̄)
-        Σ = (ν Σ⁻ + τ n [S + (x̄ − μ)(x̄ − μ)ᵀ]) / (ν + τ n).
+        Σ = (ν Σ⁻ + τ n [S + (x̄ − μ)(x̄ − μ)ᵀ]) / (ν + τ n), with τ = min(1, n_eff / n).
         """
-        counted = self.tempering(stats.mass) * stats.mass
+        counted = np.minimum(stats.mass, self.effective_points)  # τ n
         # The same as m⁻ + (Σ P⁻⁻¹ + τ n I)⁻¹ τ n (x̄ − m⁻), which inverts once.
         balance = self.covariances @ self.precisions
         balance += counted[:, None, None] * np.eye(balance.shape[1])

@@ -15,6 +15,7 @@ from tracker.tracking.state import Objects
 from tracker.types import Array
 
 _GATE = 1.15  # reach of a gate beyond the outline
+_NOWHERE = (np.inf, np.inf, -np.inf, -np.inf)  # the box around nothing
 _TOUCH = 0.1  # share of a patch or of an object that must overlap to belong together
 
 
@@ -62,7 +63,7 @@ def find_groups(objects: Objects, blobs: Blobs) -> Groups:
     of_object = labels[:k]
     number = int(of_object.max(initial=-1)) + 1
     of_patch = np.minimum(labels[k:], number)
-    boxes = np.tile([np.inf, np.inf, -np.inf, -np.inf], (number + 1, 1))
+    boxes = np.full((number + 1, 4), _NOWHERE)
     np.minimum.at(boxes[:, :2], of_patch, blobs.boxes[:, :2])
     np.maximum.at(boxes[:, 2:], of_patch, blobs.boxes[:, 2:])
     return Groups(

@@ -96,7 +96,8 @@ def step(state: State, points: Points, time: float, options: TrackingOptions) ->
         return hold(prior, points)
     state, info = refine(prior, points, options)
     state, contacts, events = follow_contacts(state, COLOR_RATE)
-    info = replace(info, events=info.events + events, contacts=contacts)
+    if contacts or events:
+        info = replace(info, events=info.events + events, contacts=contacts)
     state, info = retire(state, info, options)
     state, info = recover(state, info, options)
     state = adopt(state, options)
@@ -129,7 +130,7 @@ def predict(state: State, time: float, options: TrackingOptions) -> State:
     covariances += noise
     states = objects.states @ transition.T
     extents = objects.extents
-    if state.sizes is not None and len(objects):
+    if state.sizes is not None and state.sizes.slope:
         growth = state.sizes.lengths(states) / state.sizes.lengths(objects.states)
         extents = extents * growth[:, None, None] ** 2
     moved = replace(
@@ -377,7 +378,7 @@ def adopt(state: State, options: TrackingOptions) -> State:
 
 def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
     """Start objects where points are left that nobody explains; report those that prove true."""
-    objects, events = state.objects, info.events
+    objects = state.objects
     # A burst of new objects is a sign of bad foreground: few may be on trial at a time.
     confirmed = int(objects.confirmed.sum())
     room = options.birth_limit + 2 * confirmed - len(objects)
@@ -390,16 +391,17 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     if room > 0 and len(rest):
         found = resolve(rest, _untouched(info, rest, index), state, options).largest(room)
         if len(found):
-            events += found.told(state.next_id)
+            info = replace(info, events=info.events + found.told(state.next_id))
             objects = objects.joined(_newborn(state, found.stats))
-            state = replace(state, next_id=state.next_id + len(found))
+            state = replace(state, objects=objects, next_id=state.next_id + len(found))
     lasting = ~objects.confirmed & (objects.hits >= options.birth_frames)
     if state.population and confirmed + lasting.sum() > state.population:
-        lasting = _believed(state.with_objects(objects), lasting, options)
-    if lasting.any():
-        events += tuple(Event("birth", (int(i),)) for i in objects.ids[lasting])
-        objects = replace(objects, confirmed=objects.confirmed | lasting)
-    return state.with_objects(objects), replace(info, events=events)
+        lasting = _believed(state, lasting, options)
+    if not lasting.any():
+        return state, info
+    births = tuple(Event("birth", (int(i),)) for i in objects.ids[lasting])
+    known = replace(objects, confirmed=objects.confirmed | lasting)
+    return state.with_objects(known), replace(info, events=info.events + births)
 
 
 def _strayed(state: State, options: TrackingOptions) -> NDArray[np.bool_]:
@@ -458,9 +460,10 @@ def _inside(state: State) -> Array:
     reach = 2 * sides(objects.extents)
     far = np.array(state.scene.size) - 1 - objects.means
     # Of an ellipse beyond a chord, in units of its radius; both ends of x and of y.
-    chord = (np.concatenate([objects.means, far], axis=1) / np.tile(reach, 2)).clip(-1, 1)
-    beyond = (np.arccos(chord) - chord * np.sqrt(1 - chord**2)) / np.pi
-    inside: Array = (1 - beyond).prod(axis=1)
+    chord = np.stack([objects.means / reach, far / reach])
+    chord = np.minimum(np.maximum(chord, -1.0), 1.0)
+    beyond = (np.arccos(chord) - chord * np.sqrt(1 - chord * chord)) / np.pi
+    inside: Array = (1 - beyond).prod(axis=(0, 2))
     return inside
 
 

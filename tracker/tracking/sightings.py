@@ -271,14 +271,14 @@ def _fit(
 
     near, points = surroundings(mixture)
     stats = near.e_step(mixture.means)
-    settled = np.maximum(_SETTLED, _GRAIN * blobs.spacing / state.objects.lengths[rows])
+    settled = np.maximum(_SETTLED, _GRAIN * blobs.spacing / state.objects.lengths[rows])[:, None]
     rounds, stride, way = 0, np.ones(len(rows)), np.zeros((len(rows), 2))
     while rounds < options.rounds:
         rounds += 1
         means = mixture.means
         mixture = m_step(stats, prior)
         before, way = way, near.way(mixture.means, means)
-        if (np.abs(way).max(axis=1) < settled).all():
+        if (np.abs(way) < settled).all():
             break
         stride = longer(stride, way, before)
         means = means + stride[:, None] * (mixture.means - means)

@@ -252,14 +252,15 @@ class Jitter:
         trail, extents
             Shapes (k, 4, 2) and (k, 2, 2); see `Objects`.
         """
-        known = np.isfinite(trail).all(axis=(1, 2))
-        if not known.any():
+        known = np.isfinite(trail.sum(axis=(1, 2)))
+        number = np.count_nonzero(known)
+        if number == 0:
             return self
         changes = _DIFFERENCES @ trail[known]  # (k, 3, 2)
         squares = quadratic(changes, extents[known, None]) / 2
         seen = float((squares @ _CONTRAST).mean()) / 14
-        count = min(self.count + known.sum(), _MOST_DIFFERENCES)
-        share = known.sum() / count
+        count = min(self.count + number, _MOST_DIFFERENCES)
+        share = number / count
         return Jitter(self.variance + share * (seen - self.variance), count)
 
     @property
