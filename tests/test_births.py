@@ -8,7 +8,7 @@ import pytest
 from tracker.config import TrackingOptions
 from tracker.mixture import Mixture, squared_distances
 from tracker.tracking import Tracker
-from tracker.tracking.births import Count, _Patch, resolve, split
+from tracker.tracking.births import Count, _Patch, affordable, resolve, split
 from tracker.tracking.blobs import find_blobs
 from tracker.tracking.sizes import Patches, SizeModel, fit_sizes
 from tracker.types import Array, Blob, Points, Scene
@@ -162,3 +162,11 @@ def test_a_lorry_among_cars_has_its_size_and_its_rest_is_no_car(
     rest = find_blobs(Points(discs((89 + offset, 40), radius=11)))
     born = resolve(rest, np.array([untouched]), tracker.state, TrackingOptions())
     assert len(born) == count
+
+
+def test_a_frame_looks_into_the_first_patches_and_into_one_however_large() -> None:
+    few, spent = affordable(np.full(100, 10.0))
+    assert 1 < few < 100
+    assert affordable(np.full(100, 10.0), spent) == (0, spent)
+    assert affordable(np.array([1e9, 10.0]))[0] == 1
+    assert affordable(np.zeros(0)) == (0, 0.0)

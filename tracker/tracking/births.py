@@ -29,7 +29,7 @@ from tracker.types import Array, Event
 _GROUP = 1.6  # patches beyond this multiple of the typical area may hold several objects
 MOST = 6  # objects looked for in one patch
 _BUDGET = 1000.0  # points of the patches in which they are looked for at once, about
-_LEAST_COST = 250.0  # points: a smaller patch takes no less time
+_LEAST_COST = 150.0  # points: a smaller patch takes no less time
 _INSIDE, _OUTSIDE = 0.85, 0.03  # probability of foreground within and without an object
 _EVIDENCE = 30.0  # effective samples of one object
 _ENOUGH = 2  # counts in a row that explain a patch worse: more would not do better

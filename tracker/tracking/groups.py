@@ -89,7 +89,9 @@ def _links(objects: Objects, blobs: Blobs) -> tuple[Indices, Indices]:
     rest = np.flatnonzero(np.bincount(one[~plain], minlength=len(objects)))
     ellipse, point = blobs.lattice.inside(objects.means[rest], gates[rest])
     overlap = np.bincount(
-        ellipse * len(blobs) + blobs.labels[point], blobs.weights[point], len(rest) * len(blobs)
+        ellipse * len(blobs) + blobs.labels.take(point),
+        blobs.weights.take(point),
+        len(rest) * len(blobs),
     ).reshape(len(rest), len(blobs))
     enough = (overlap > _TOUCH * blobs.mass) | (overlap > _TOUCH * objects.areas[rest][:, None])
     row, close = np.nonzero(enough)

@@ -115,7 +115,7 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
     exposed, open_area = mass.copy(), objects.areas  # what no other object covers
     taken = np.zeros(len(groups) + 1, dtype=bool)
     taken[own[alone]] = True
-    unexplained = ~taken[groups.of_patch][blobs.labels]
+    unexplained = (~taken[groups.of_patch]).take(blobs.labels)
     doubtful = np.zeros(len(objects), dtype=bool)
     log_likelihood, iterations = 0.0, 0
     fitted = np.flatnonzero(shown & ~alone)
