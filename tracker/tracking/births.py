@@ -34,7 +34,7 @@ _INSIDE, _OUTSIDE = 0.85, 0.03  # probability of foreground within and without a
 _EVIDENCE = 30.0  # effective samples of one object
 _ENOUGH = 2  # counts in a row that explain a patch worse: more would not do better
 _CELLS = 150.0  # that an object is made of where objects are counted, about
-_MOST_CELLS = 3000.0  # of the box in which objects are counted
+_MOST_POINTS, _MOST_CELLS = 1200.0, 3000.0  # of what is counted in, and of the box around it
 _PRICE = 8.0  # nats that one more object must gain
 _ANOTHER_EVIDENCE = 60.0  # effective samples of one object of another kind
 _ROUNDS = 12
@@ -453,13 +453,12 @@ def _coarsened(points: Array, spacing: float, area: float) -> tuple[Array, float
     """Return the points on a lattice just fine enough for objects of some area, and its spacing.
 
     A cell of it is there where at least half of it was: the count does not hang on single points.
-    In a box too large for all that are looked for, cells are larger: it holds more than those.
+    In a patch too large for all that are looked for, cells are larger: it holds more than those.
     """
     low = np.array([column.min() for column in points.T])
     box = float(np.prod([column.max() for column in points.T] - low))
-    factor = max(
-        round(np.sqrt(area / _CELLS) / spacing), ceil(np.sqrt(box / _MOST_CELLS) / spacing)
-    )
+    most = max(len(points) / _MOST_POINTS, box / spacing**2 / _MOST_CELLS)
+    factor = max(round(np.sqrt(area / _CELLS) / spacing), ceil(np.sqrt(most)))
     if factor < 2:
         return points, spacing
     cells = np.rint((points - low) / spacing).astype(np.intp) // factor
