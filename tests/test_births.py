@@ -141,19 +141,41 @@ def test_what_comes_into_the_picture_is_one_object_before_half_of_it_is_there() 
     assert {track.id for tracks in rows for track in tracks} == {1}
 
 
-@pytest.mark.parametrize(
-    ("offset", "untouched", "count"), [(36.0, False, 0), (36.0, True, 1), (90.0, False, 1)]
-)
-def test_a_lorry_among_cars_has_its_size_and_its_rest_is_no_car(
-    offset: float, untouched: bool, count: int
-) -> None:
+def cars() -> Scene:
+    """Return what a survey saw where cars of many sizes pass."""
     places = [(x, y) for x in (30.0, 100.0, 170.0) for y in (20.0, 50.0, 80.0)]
     radii = (8, 9, 9, 10, 10, 11, 12, 16, 20)
     blobs = tuple(
         Blob(np.array(place), radius**2 / 4 * np.eye(2), np.pi * radius**2, False, 0)
         for place, radius in zip(places, radii, strict=True)
     )
-    tracker = Tracker(scene=Scene(size=(200, 100), blobs=blobs, samples=9))
+    return Scene(size=(200, 100), blobs=blobs, samples=9)
+
+
+def test_a_trailer_that_comes_in_bit_by_bit_is_one() -> None:
+    tracker = Tracker(scene=cars())
+    x, y = np.meshgrid(np.arange(200.0), np.arange(100.0))
+    ids = []
+    for index in range(64):
+        behind, aside = 3.0 * index - x, np.abs(y - 50)
+        cab, coupling = (behind >= 0) & (behind < 24), (behind >= 24) & (behind < 34)
+        trailer = (behind >= 34) & (behind < 130)
+        lorry = (cab & (aside < 14)) | (coupling & (aside < 4)) | (trailer & (aside < 22))
+        points = np.column_stack([x[lorry], y[lorry]])
+        snapshot = tracker.update(Points(points), time=index / 25)
+        ids.append({track.id for track in snapshot.tracks})
+    assert len(ids[-1]) == 2  # the cab came first, and alone
+    assert ids[-1] <= ids[30]
+    assert np.mean([len(one) for one in ids[30:]]) < 2.5
+
+
+@pytest.mark.parametrize(
+    ("offset", "untouched", "count"), [(36.0, False, 0), (36.0, True, 1), (90.0, False, 1)]
+)
+def test_a_lorry_among_cars_has_its_size_and_its_rest_is_no_car(
+    offset: float, untouched: bool, count: int
+) -> None:
+    tracker = Tracker(scene=cars())
     for index in range(60):  # it comes nearer
         lorry = discs((30 + index, 40), radius=min(10 + 0.5 * index, 26))
         tracks = tracker.update(Points(lorry), time=index / 25).tracks

@@ -258,16 +258,19 @@ def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) 
         elif (worse := worse + 1) == _ENOUGH:
             break
     if len(best.mass) > 1:
-        # Or a single one of another kind. What an object is unlike an ellipse grows with it.
-        gain = patch.likelihood(patch.free) - patch.likelihood(best)
-        gain *= _ANOTHER_EVIDENCE / _EVIDENCE * expected / patch.free.mass[0]
-        gain += _PRICE * (len(best.mass) - 1)
-        gain -= sizes.surprise(patch.free.scatter, patch.free.mean)
+        gain = patch.another(best, sizes)
         scores[0] = max(scores[0], best_score + gain)
         if gain > 0:
             best, best_score = patch.free, scores[0]
     chances = np.exp(np.array(scores) - best_score)
     return Count(best, chances / chances.sum())
+
+
+def united(points: Array, spacing: float, sizes: SizeModel, parts: Stats) -> bool:
+    """Tell whether a patch is rather one object of another kind than the parts it is taken for."""
+    patch = _Patch.of(points, spacing, sizes)
+    # As they are at first, and then at their best.
+    return patch.another(parts, sizes) > 0 and len(split(points, spacing, sizes).parts.mass) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +347,17 @@ class _Patch:
         mixture = Mixture(shares, parts.mean, parts.scatter)
         empty = 1 - _SILHOUETTE.cover(squared_distances(self.cells, mixture))
         return float(self.evidence(np.prod(empty, axis=0)))
+
+    def another(self, parts: Stats, sizes: SizeModel) -> float:
+        """Return by how much one object of another kind is more probable than usual ones, nats.
+
+        What an object is unlike an ellipse grows with it.
+        """
+        gain = self.likelihood(self.free) - self.likelihood(parts)
+        expected = float(sizes.areas(self.single.mean)[0])
+        gain *= _ANOTHER_EVIDENCE / _EVIDENCE * expected / self.free.mass[0]
+        gain += _PRICE * (len(parts.mass) - 1)
+        return float(gain - sizes.surprise(self.free.scatter, self.free.mean))
 
     def squares(self, means: Array, headings: Array) -> Array:
         """Return how far the cells are from objects along and across these, squared, (k, 2, m)."""

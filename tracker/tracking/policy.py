@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from tracker.config import TrackingOptions
 from tracker.mixture import Stats, inverses, sides, sums
 from tracker.tracking.assignment import assigned
-from tracker.tracking.births import resolve, smallest
+from tracker.tracking.births import resolve, smallest, united
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts
+from tracker.tracking.groups import find_groups
 from tracker.tracking.sightings import COLOR_RATE, Sightings, sight
 from tracker.tracking.sizes import Patches, fit_sizes
 from tracker.tracking.state import Objects, State
@@ -40,6 +41,9 @@ _RETURN = 3.0  # lengths from where it should be at which a lost object may turn
 _JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
 _AWAY = 8.0  # standard deviations, two lengths, by which what moves goes and light does not
 _HABIT = 0.5  # s over which the velocity counts with which a walker goes on unseen
+_ASKED_EVERY = 4  # frames from one question to the next whether several objects are one,
+_LORRY = 6.0  # times the typical area from which on that is asked,
+_WITHIN = 2.2  # and standard deviations of the patch within which they are
 _CLUTTER = 0.3  # how likely a sighting is without an object, relative to one with
 
 
@@ -101,6 +105,7 @@ def step(state: State, points: Points, time: float, options: TrackingOptions) ->
     state, info = retire(state, info, options)
     state, info = recover(state, info, options)
     state = adopt(state, options)
+    state, info = unite(state, info, options)
     state, info = spawn(state, info, options)
     return learn(state, info), info
 
@@ -434,6 +439,45 @@ def _believed(
     usual = np.flatnonzero(lasting)
     believed[usual[np.argsort(unlike[usual], kind="stable")[:room]]] = True
     return believed
+
+
+def unite(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
+    """Take objects that were never seen apart for one where their patch as a whole is one.
+
+    A lorry that comes into the picture bit by bit starts as several. Patches that are as large as
+    only few groups are asked about as a whole, one after the other.
+    """
+    objects, sizes, blobs = state.objects, state.sizes, info.blobs
+    turn, due = divmod(int(objects.age.max(initial=1)), _ASKED_EVERY)
+    if sizes is None or options.objects or due or objects.proven.all():
+        return state, info
+    large = np.flatnonzero(blobs.mass > _LORRY * sizes.areas(blobs.means))
+    if not len(large):
+        return state, info
+    groups = find_groups(objects, blobs)
+    apart = objects.means - blobs.means[large][:, None]
+    distances = np.einsum("bki,bij,bkj->bk", apart, inverses(blobs.scatters[large]), apart)
+    members = (distances < _WITHIN**2) & ~objects.missing
+    members &= groups.of_object == groups.of_patch[large][:, None]
+    kept = (objects.mass * members).argmax(axis=1)
+    pieces = members & ~objects.proven & (np.arange(len(objects)) != kept[:, None])
+    several = np.flatnonzero(pieces.any(axis=1))
+    if not len(several):
+        return state, info
+    asked = several[turn % len(several)]
+    patch, kept, members, pieces = large[asked], kept[asked], members[asked], pieces[asked]
+    points = blobs.coordinates[blobs.labels == patch]
+    parts = Stats(*(known[members] for known in (objects.mass, objects.means, objects.extents)))
+    if not united(points, blobs.spacing, sizes, parts):
+        return state, info
+    states, extents = objects.states.copy(), objects.extents.copy()
+    velocity = np.median(states[members, 2:], axis=0)
+    states[kept] = np.append(blobs.means[patch], velocity)
+    extents[kept] = blobs.scatters[patch]
+    ended = objects.ids[pieces & objects.confirmed]
+    events = tuple(Event("death", (int(i),)) for i in ended)
+    whole = replace(objects, states=states, extents=extents).chosen(~pieces)
+    return state.with_objects(whole), replace(info, events=info.events + events)
 
 
 def learn(state: State, info: Info) -> State:
