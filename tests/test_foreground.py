@@ -6,6 +6,7 @@ The world: a textured, coloured ground with camera noise and a disc whose place 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from tracker.config import ForegroundOptions
 from tracker.errors import ConfigError
-from tracker.foreground import Footprint, ForegroundModel, make_foreground
+from tracker.foreground import Footprint, ForegroundModel, make_foreground, samples_wanted
 from tracker.foreground.ghosts import uncovered
 from tracker.foreground.occluders import find_occluders
 from tracker.foreground.palette import color_bins
@@ -340,6 +341,24 @@ def test_a_slow_drift_of_light_is_followed(learner: str) -> None:
             assert overlap(points, world.inside(place)) > 0.7, index
 
 
+def test_nobody_near_leaves_a_ghost_while_the_light_sways(learner: str) -> None:
+    """They fill most of their neighbourhood, and where they are is known some frames late."""
+    world = World()
+    foreground = made(learner, world)
+    places = world.walk(80)
+    group = [[(x, y + down) for down in (-18, 0, 18)] for x, y in places]
+    everyone = Footprint(np.zeros((3, 2)), np.array([np.eye(2) * RADIUS**2 / 4] * 3))
+    left = 0
+    for index, members in enumerate(group):
+        late = replace(everyone, means=np.array(group[max(index - 4, 0)]))
+        light = 1 + 0.12 * np.sin(index / 4)
+        frame = Frame(index, index / FPS, world.draw(*members, light=light))
+        points = foreground.points(frame, protect=late)
+        near = np.any([world.inside(place, RADIUS + 3) for place in members], axis=0)
+        left += np.count_nonzero(raster(points) & ~near)
+    assert left < 0.02 * len(group) * 3 * np.pi * RADIUS**2
+
+
 # --- thin parts -----------------------------------------------------------------------------------
 
 
@@ -470,6 +489,33 @@ def test_what_stays_half_of_the_time_is_no_noise() -> None:
     foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
     there = foreground.points(Frame(0, 0.0, world.draw(place, color=(110.0, 130.0, 150.0))))
     assert overlap(there, world.inside(place)) > 0.5
+
+
+def test_what_a_codec_makes_of_a_place_is_noise() -> None:
+    """It stays as it is until the next key frame: samples differ, and not from their neighbours."""
+    world = World()
+    random = np.random.default_rng(1)
+    made_of_it = [
+        cv2.resize(random.normal(0, 5, (15, 20, 3)), SIZE, interpolation=cv2.INTER_NEAREST)
+        for _ in range(13)
+    ]
+    samples = []
+    for index, place in enumerate(world.walk(96)):
+        scene = world.ground + made_of_it[index // 8]
+        scene[world.inside(place)] = BLUE
+        samples.append(np.clip(np.rint(scene), 0, 255).astype(np.uint8))
+    foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
+    fresh = np.clip(np.rint(world.ground + made_of_it[-1]), 0, 255).astype(np.uint8)
+    assert len(foreground.points(Frame(0, 0.0, fresh))) < 0.02 * SIZE[0] * SIZE[1]
+    there = foreground.points(Frame(1, 0.04, samples[40]))
+    assert overlap(there, world.inside(world.walk(96)[40])) > 0.75
+
+
+@pytest.mark.parametrize("height", [240, 480, 576, 720, 960, 1080, 1440, 2160])
+@pytest.mark.parametrize("shape", [4 / 3, 16 / 9])
+def test_a_picture_of_any_size_is_sampled_often_enough(height: int, shape: float) -> None:
+    """A sign that hides objects shows only in dozens of samples."""
+    assert samples_wanted(ForegroundOptions(), (round(height * shape), height)) >= 40
 
 
 def test_large_objects_are_looked_at_on_a_coarser_raster() -> None:

@@ -42,7 +42,7 @@ MOST_CELLS = 250_000
 FIRST_LOOK = 24
 """Samples that tell the size of objects, for the choice of the scale."""
 
-FINEST_CELLS = 900_000
+FINEST_CELLS = 520_000
 """Cells that the largest picture has."""
 
 SAMPLE_BYTES = 150_000_000

@@ -49,7 +49,7 @@ class Background(Protocol):
     def unsettled(self, time: float) -> bool:
         """Tell whether the neighbourhoods should be brought into the light at `time`, s."""
 
-    def relight(self, image: Image, time: float, protected: Mask) -> None:
+    def relight(self, image: Image, time: float, foreground: Mask, protected: Mask) -> None:
         """Bring each neighbourhood into the light of `image`, seen at `time` in seconds."""
 
     def relearn(self, image: Image, protected: Mask) -> None:
@@ -104,7 +104,8 @@ class Detector:
         drift = self.steadiness.drift(image, frame.time, self.spacing)
         changed = self._changed(image)
         if self.background.unsettled(frame.time):
-            self.background.relight(image, frame.time, self.grid.footprint(protect))
+            protected = self.grid.footprint(protect)
+            self.background.relight(image, frame.time, changed, protected)
             changed = self._changed(image)
         if cv2.countNonZero(changed) > self.flood_cells:
             self.flooded = frame.time

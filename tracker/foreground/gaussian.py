@@ -238,10 +238,10 @@ class GaussianBackground:
             return False
         return cv2.norm(self.light, cv2.NORM_L1) > UNSETTLED * self.light.size
 
-    def relight(self, image: Image, time: float, protected: Mask) -> None:
+    def relight(self, image: Image, time: float, foreground: Mask, protected: Mask) -> None:
         """Bring each neighbourhood into the light of `image`, seen at `time` in seconds."""
         self.relit = time
-        self._follow_light(local_gain(image, self.mean, protected))
+        self._follow_light(local_gain(image, self.mean, foreground, protected))
 
     def relearn(self, image: Image, protected: Mask) -> None:
         """Take `image` for the background, but for what is `protected`."""
@@ -302,9 +302,9 @@ class RunningBackground:
         """See `GaussianBackground.unsettled`."""
         return self.model is not None and self.model.unsettled(time)
 
-    def relight(self, image: Image, time: float, protected: Mask) -> None:
+    def relight(self, image: Image, time: float, foreground: Mask, protected: Mask) -> None:
         """See `GaussianBackground.relight`."""
-        self._started(image).relight(image, time, protected)
+        self._started(image).relight(image, time, foreground, protected)
 
     def relearn(self, image: Image, protected: Mask) -> None:
         """See `GaussianBackground.relearn`."""

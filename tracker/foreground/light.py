@@ -33,6 +33,9 @@ STEADY_LOCALLY = 0.03
 COARSE_SIDE = 60
 """Cells along the picture's shorter side on which neighbourhoods are compared."""
 
+LEFT = 0.01
+"""Share of a neighbourhood that suffices to tell its light without the foreground."""
+
 NEIGHBOURHOOD = 5
 """The picture's shorter side is this many neighbourhoods wide: a lamp lights places unevenly."""
 
@@ -64,13 +67,17 @@ def gain(image: Image, reference: Image) -> NDArray[np.float32]:
 
 
 def local_gain(
-    image: Image, reference: NDArray[np.float32], protected: Mask | None = None
+    image: Image,
+    reference: NDArray[np.float32],
+    foreground: Mask | None = None,
+    protected: Mask | None = None,
 ) -> NDArray[np.float32]:
     """Return the ratio of `image` to `reference` around each cell, shape (height, width, 3).
 
     1, of shape (3,), where the light is steady everywhere. The median over the neighbourhood: what
-    stands in it does not count as long as it fills less than half of it. What is `protected`
-    (255), too dark or too bright to tell gets the ratio of its surroundings.
+    stands in it does not count as long as it fills less than half of it, nor does `foreground`
+    (255) where anything else is left to tell. What is `protected` (255), too dark or too bright to
+    tell gets the ratio of its surroundings.
     """
     height, width = image.shape[:2]
     step = max(1, min(height, width) // COARSE_SIDE)
@@ -80,11 +87,14 @@ def local_gain(
         for lit in (image.astype(np.float32), np.minimum(reference, 255.0))
     )
     use = _tells(*(np.ascontiguousarray(np.moveaxis(lit, -1, 0)) for lit in (new, old)))
+    side = 2 * (min(size) // (2 * NEIGHBOURHOOD)) + 1
     if protected is not None:
         use &= np.asarray(cv2.resize(protected, size, interpolation=cv2.INTER_NEAREST)) == 0
+    if foreground is not None:
+        ground = use & (np.asarray(cv2.resize(foreground, size, interpolation=cv2.INTER_AREA)) == 0)
+        use &= ground | (cv2.blur(ground.astype(np.float32), (side, side)) < LEFT)
     whole = np.log(gain(image, np.asarray(cv2.convertScaleAbs(reference), np.uint8)))
     ratio = np.log((new + 1.0) / (old + 1.0)) - whole
-    side = 2 * (min(size) // (2 * NEIGHBOURHOOD)) + 1
     share = cv2.blur(use.astype(np.float32), (side, side))[:, :, None]
     around = cv2.blur(np.where(use[:, :, None], ratio, 0.0), (side, side)) / (share + 1e-3)
     ratio = np.where(use[:, :, None], ratio, around)

@@ -51,7 +51,7 @@ class Untaught(ABC):
         """Refuse; see `due`."""
         raise NotImplementedError(f"{type(self).__name__} cannot be taught.")
 
-    def relight(self, image: Image, time: float, protected: Mask) -> NoReturn:
+    def relight(self, image: Image, time: float, foreground: Mask, protected: Mask) -> NoReturn:
         """Refuse; see `unsettled`."""
         raise NotImplementedError(f"{type(self).__name__} follows no light.")
 

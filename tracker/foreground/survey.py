@@ -28,8 +28,7 @@ NOISE_QUANTILE = 0.4
 NOISE_QUANTILE_OF_GAUSSIAN = 0.5244
 """The same quantile of |x| for a standard normal x."""
 
-
-STEADY = 2.5
+STEADY = 2.3
 """Noise, relative to that from one sample to the next, beyond which it is none: something stood
 there for a while, or passed slowly, as in a jam."""
 
@@ -111,12 +110,25 @@ def background_statistics(images: NDArray[np.uint8]) -> Statistics:
     spread = rank_filter(images, int(NOISE_QUANTILE * count), apart) + np.float32(0.5)
     if count > 1:
         flicker = rank_filter(images, int(NOISE_QUANTILE * (count - 1)), _from_neighbours)
-        spread = np.minimum(spread, (flicker + np.float32(0.5)) * np.float32(STEADY / np.sqrt(2)))
+        spread = np.minimum(spread, _steady(spread, flicker + np.float32(0.5)))
     noise = np.sqrt(np.mean(spread**2, axis=-1)) / NOISE_QUANTILE_OF_GAUSSIAN
     noise = np.asarray(cv2.blur(noise, (5, 5)), np.float32)
     noise = np.maximum(noise, np.median(noise))
     limit = np.clip(DIFFERENT * noise, LEAST_DIFFERENT, 254).astype(np.uint8)
     return Statistics(uncovered(middle, images, limit).astype(np.float32), noise)
+
+
+def _steady(spread: NDArray[np.float32], flicker: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how much of `spread`, distances from the median, can be noise at most; same shapes.
+
+    No more than usual beside `flicker`, the distances from one sample to the next.
+    A codec leaves places as they are for seconds, so that samples differ from the median, and not
+    from their neighbours. How much it does so the calmer half of the picture shows; where that is
+    much, little can be said of single places.
+    """
+    calm = spread <= np.median(spread)
+    usual = spread[calm].mean() / flicker[calm].mean()
+    return np.asarray(STEADY * usual**2 * flicker, np.float32)
 
 
 def _relit(image: Image, reference: NDArray[np.float32]) -> Image:
