@@ -326,7 +326,14 @@ class _Run:
             hindsight = [self._told(one, facts) for one in self.interrupts.between(backward)]
             objects = job.config.tracking.objects
             population = start(job.config.tracking, self.scene).population
-            refined = combine(self.history, hindsight[::-1], objects=objects, population=population)
+            refined = combine(
+                self.history,
+                hindsight[::-1],
+                objects=objects,
+                population=population,
+                scene=self.scene,
+                recording=self.tape,
+            )
         self.ids = {item.id for result in refined for item in result.tracks}
         self.health = Health()
         sinks = open_sinks(

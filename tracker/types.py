@@ -226,7 +226,8 @@ class Event:
     Parameters
     ----------
     kind
-        "birth", "death", "contact", "parting" or "group": objects counted in one patch.
+        "birth", "death", "contact", "parting", "return": back after an absence, or "group": objects
+        counted in one patch.
     tracks
         The ids concerned.
     message

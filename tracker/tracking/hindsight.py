@@ -7,17 +7,19 @@ believed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from tracker.tracking.gaps import Recording, bridges
 from tracker.tracking.passes import FEWEST, RANK, Pair, certain, joined, pairs, settled
 from tracker.tracking.paths import smoothed
+from tracker.tracking.state import NO_SCENE
 from tracker.tracking.verdicts import as_contacts, verdicts
-from tracker.types import Contact, Event, Snapshot, Status, Track
+from tracker.types import Array, Contact, Event, Scene, Snapshot, Status, Track
 
 _PROOF = 10  # frames apart from others that prove an object which only one pass has seen
 _NEVER_SURER = 0.01  # chance that a pass is wrong, however sure it is
@@ -33,6 +35,8 @@ def combine(
     *,
     objects: int = 0,
     population: int = 0,
+    scene: Scene = NO_SCENE,
+    recording: Recording | None = None,
 ) -> list[Snapshot]:
     """Join what two passes over the same frames know.
 
@@ -46,6 +50,10 @@ def combine(
         How many there are, where it is known; 0: unknown.
     population
         How many there always are but for guests; see `State.population`.
+    scene
+        What is known of the place.
+    recording
+        The points of the frames, where they show who comes back after an absence; else None.
 
     Returns
     -------
@@ -75,6 +83,7 @@ def combine(
     smooth = smoothed([rows for _, rows in kept], times)
     found = [_Found(rows, own) for rows, (own, _) in zip(smooth, kept, strict=True)]
     found.sort(key=lambda one: min(one.rows))
+    found = _bridged(found, times, scene, recording)
     if objects or population:
         found = _no_more_than(objects or population, found, guests=not objects)
     for name, one in enumerate(found, start=1):
@@ -92,7 +101,12 @@ def combine(
         ):
             if name in tracks[place]:
                 tracks[place][name] = contact.doubted(tracks[place][name])
-    return _renamed(forward, tracks, ahead, as_contacts(contacts, len(forward)))
+    returns = {
+        (place, name): sure
+        for name, one in enumerate(found, start=1)
+        for place, sure in one.returns.items()
+    }
+    return _renamed(forward, tracks, ahead, as_contacts(contacts, len(forward)), returns)
 
 
 @dataclass(slots=True)
@@ -232,10 +246,38 @@ def _best_rows(pieces: Sequence[_Piece]) -> _Rows:
 
 @dataclass(slots=True)
 class _Found:
-    """An object: its rows by place, and the pieces that it was joined of."""
+    """An object: its rows by place, the pieces that it was joined of, and where it came back.
+
+    Each return has the probability that it is the one that was away.
+    """
 
     rows: _Rows
     pieces: list[_Piece]
+    returns: dict[int, float] = field(default_factory=dict)
+
+    def back_as(self, other: _Found, sure: float) -> None:
+        """Take another one for this one, as it is from there on with some probability."""
+        self.rows |= {
+            place: replace(track, identity_confidence=sure * track.identity_confidence)
+            for place, track in other.rows.items()
+            if place not in self.rows
+        }
+        self.pieces += other.pieces
+        self.returns |= {min(other.rows): sure} | other.returns
+
+
+def _bridged(
+    found: Sequence[_Found], times: Array, scene: Scene, recording: Recording | None
+) -> list[_Found]:
+    """Take for one who ended and who came later, where the evidence is strong."""
+    same = bridges([one.rows for one in found], times, scene, recording)
+    for one, other, sure, rows in same:
+        found[one].back_as(found[other], sure)
+        found[one].rows |= {
+            place: replace(track, identity_confidence=sure) for place, track in rows.items()
+        }
+    again = {bridge.second for bridge in same}
+    return [one for number, one in enumerate(found) if number not in again]
 
 
 def _no_more_than(count: int, found: Sequence[_Found], *, guests: bool) -> list[_Found]:
@@ -254,13 +296,7 @@ def _no_more_than(count: int, found: Sequence[_Found], *, guests: bool) -> list[
         gone = [other for other, frames in zip(kept, common, strict=True) if frames <= most]
         start = min(one.rows)
         nearest = min(gone, key=lambda other: _step_to(one.rows[start], start, other.rows))
-        chance = 1 / len(gone)
-        nearest.rows |= {
-            place: replace(track, identity_confidence=chance * track.identity_confidence)
-            for place, track in one.rows.items()
-            if place not in nearest.rows
-        }
-        nearest.pieces += one.pieces
+        nearest.back_as(one, 1 / len(gone))
     return kept
 
 
@@ -292,6 +328,7 @@ def _renamed(
     tracks: Sequence[_Rows],
     names: Sequence[dict[int, int]],
     contacts: Sequence[Sequence[Contact]],
+    returns: Mapping[tuple[int, int], float],
 ) -> list[Snapshot]:
     """Return the snapshots with other tracks, and what happened told in their names."""
     snapshots: list[Snapshot] = []
@@ -302,6 +339,11 @@ def _renamed(
         name |= names[place]
         events = [Event("birth", (one,)) for one in sorted(here.keys() - known)]
         events += [Event("death", (one,)) for one in sorted(known) if last[one] == place - 1]
+        events += [
+            Event("return", (one,), f"p = {returns[place, one]:.2f}")
+            for one in sorted(here)
+            if (place, one) in returns
+        ]
         for event in before.diagnostics.events:
             if event.kind in ("birth", "death") or not name.keys() >= set(event.tracks):
                 continue
