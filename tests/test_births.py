@@ -7,7 +7,7 @@ import pytest
 
 from tracker.config import TrackingOptions
 from tracker.mixture import Mixture, squared_distances
-from tracker.tracking import Tracker
+from tracker.tracking import Tracker, start
 from tracker.tracking.births import Count, _Patch, affordable, resolve, split
 from tracker.tracking.blobs import find_blobs
 from tracker.tracking.sizes import Patches, SizeModel, fit_sizes
@@ -87,6 +87,24 @@ def test_the_count_is_told_when_the_objects_begin() -> None:
     assert 0.85 < float(chance) <= 1
     alone = Tracker(scene=Scene(size=(200, 100), blobs=blobs))
     assert not alone.update(Points(discs((80, 50))), time=0.0).diagnostics.events
+
+
+def test_a_group_that_rests_does_not_count_again_and_again() -> None:
+    """One pair that stands in all samples beside single objects that pass."""
+    random = np.random.default_rng(3)
+    area = np.pi * RADIUS**2
+    blobs = [
+        blob
+        for sample in range(60)
+        for blob in (
+            Blob(random.normal((90, 50), 0.2), 2 * EXTENT, 2 * area, False, sample),
+            Blob(random.uniform((0, 0), (200, 100)), EXTENT, area, False, sample),
+        )
+        if blob.area > area or sample % 2
+    ]
+    sizes = start(TrackingOptions(), Scene(size=(200, 100), blobs=tuple(blobs), samples=60)).sizes
+    assert sizes is not None
+    assert sizes.typical == pytest.approx(area, rel=0.05)
 
 
 @pytest.mark.parametrize("horizon", [-100.0, 40.0])

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.types import Array
 
@@ -27,6 +28,7 @@ _UPRIGHT_ANGLE = np.deg2rad(25.0)
 _CLAMP = 1.75  # spreads by which a length may differ from the typical one,
 _CLAMP_RANGE = (0.3, 0.9)  # within these limits, as logarithms
 _CLASSES = 2.0  # spreads of log s over all kinds of objects, relative to that of the usual kind
+_STAYED = 0.03  # lengths, and of the logarithm of the length, within which a patch has stayed
 _KEPT = 800  # newest patches remembered
 
 
@@ -207,6 +209,34 @@ class SizeModel:
         """Return the area above which a patch is hardly a single object, shape (k,), px²."""
         areas: Array = self.areas(means) * np.exp(2 * self.spread)
         return areas
+
+
+def distinct(patches: Patches, samples: NDArray[np.int64]) -> Patches:
+    """Return the patches but for those that stand where they stood in the sample before.
+
+    A group that rests for most of a film would count as often as all others together.
+
+    Parameters
+    ----------
+    patches
+        In the order of their samples.
+    samples
+        Shape (n,), which sample shows each patch.
+    """
+    lengths = np.sqrt(patches.areas)
+    newest = samples.copy()  # in which sample each patch was last seen to stand
+    kept = np.ones(len(patches), dtype=bool)
+    for sample in np.unique(samples):
+        here, before = samples == sample, kept & (newest == sample - 1)
+        apart = patches.means[here][:, None] - patches.means[before]
+        size = lengths[before]
+        near = (apart**2).sum(axis=2) < (_STAYED * size) ** 2
+        near &= np.abs(np.log(lengths[here][:, None] / size)) < _STAYED
+        newest[np.flatnonzero(before)[near.any(axis=0)]] = sample
+        kept[np.flatnonzero(here)[near.any(axis=1)]] = False
+    if kept.sum() < _FEWEST:
+        return patches
+    return Patches(patches.means[kept], patches.covariances[kept], patches.areas[kept])
 
 
 def fit_sizes(patches: Patches) -> SizeModel | None:

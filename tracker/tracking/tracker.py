@@ -12,7 +12,7 @@ from tracker.tracking.census import census
 from tracker.tracking.contact import identities
 from tracker.tracking.lattice import Lattice
 from tracker.tracking.policy import Info, step
-from tracker.tracking.sizes import Patches, fit_sizes
+from tracker.tracking.sizes import Patches, distinct, fit_sizes
 from tracker.tracking.state import NO_SCENE, State
 from tracker.types import (
     COLOR_BINS,
@@ -37,10 +37,13 @@ def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
     whole = [b for b in scene.blobs if not b.border]
     if not whole:
         return State(scene=scene, hidden=hidden)
-    patches = Patches(
-        np.array([b.mean for b in whole]),
-        np.array([b.covariance for b in whole]),
-        np.array([b.area for b in whole]),
+    patches = distinct(
+        Patches(
+            np.array([b.mean for b in whole]),
+            np.array([b.covariance for b in whole]),
+            np.array([b.area for b in whole]),
+        ),
+        np.array([b.sample for b in whole]),
     )
     sizes = fit_sizes(patches)
     population = 0 if sizes is None else census(scene, sizes)
