@@ -458,7 +458,7 @@ def test_a_killed_decoder_ends_a_stream_and_not_a_file(files: Path, address: str
         numbers = []
         for frame in video:
             numbers.append((frame.index, number_of(frame.image)))
-            if frame.index == 5:
+            if frame.index == 1:  # before it has decoded all of them ahead
                 video._decoder._process.kill()  # type: ignore[attr-defined]
     assert numbers == [(index, index) for index in range(COUNT)]
     assert video.facts.verdict is Verdict.COMPLETE
