@@ -371,6 +371,23 @@ def test_pieces_of_an_object_that_comes_into_being_become_one() -> None:
     np.testing.assert_allclose(snapshots[-1].tracks[0].covariance, LONG, rtol=0.15)
 
 
+def test_without_a_survey_all_patches_teach_the_sizes() -> None:
+    """Who stood in the first frame leaves a ghost there: at first both are one patch, then two."""
+    ways = [((40, 40 + 50 * i), (1.6 + 0.2 * i, 0.1 * i)) for i in range(4)]
+    paths = [walk(110, start, velocity) for start, velocity in ways]
+    frames = [
+        union(*(filled(path[0]) for path in paths if i < 60), *(filled(path[i]) for path in paths))
+        for i in range(1, 110)
+    ]
+    snapshots = follow(frames, Tracker(scene=Scene(size=(300, 240))))
+    for place, snapshot in enumerate(snapshots[40:], start=41):
+        for path in paths:
+            near = [track for track in snapshot.tracks if np.hypot(*(track.mean - path[place])) < 3]
+            assert len(near) == 1, place
+    for track in snapshots[-1].tracks:
+        np.testing.assert_allclose(track.covariance, ROUND, rtol=0.1, atol=1)
+
+
 def test_an_object_that_leaves_the_picture_is_let_go() -> None:
     def visible(centre: Array) -> Array:
         pixels = filled(centre)

@@ -34,6 +34,8 @@ _ODD = 0.1  # relative change by the size model's limit that tells an unusual sh
 _SETTLE = 0.05  # pull of the typical extent on the frozen one, a frame
 _FILLED = 0.4  # share of its uncovered part that must be foreground for it to count as exposed
 _REFIT = 25  # new patches before the sizes are fitted again, or as many as there are objects
+_LOOK = 0.2  # s from one look at all patches to the next, where there was no survey,
+_SPECK = 6.0  # and points of a patch that says nothing
 _REACH_RATE = 0.05
 _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen while it coasted
 _ODDS = (0.02, 1e4)  # of existence, at least and at most
@@ -481,19 +483,50 @@ def unite(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
 
 
 def learn(state: State, info: Info) -> State:
-    """Add the patches of single, whole objects to what the size model knows."""
-    objects = state.objects
-    usable = objects.confirmed & ~objects.missing & ~objects.contact & (objects.hits % 5 == 0)
-    if usable.any():
-        usable &= _whole(state)
-    if not usable.any():
+    """Add patches to what the size model knows.
+
+    Those of single, whole objects; where no survey has told the sizes, what is single is not known,
+    and all patches do, as in a survey: the model sees through groups and fragments.
+    """
+    objects, scene = state.objects, state.scene
+    if scene.size is None or scene.samples:
+        new = _singles(state)
+    elif _passed(state, _LOOK):
+        new = _seen(state, info.blobs, scene.size).fresh(state.patches)
+    else:
         return state
-    new = Patches(objects.means[usable], objects.extents[usable], objects.mass[usable])
+    if not len(new):
+        return state
     patches = state.patches.joined(new)
     unlearned = state.unlearned + len(new)
     if unlearned < max(_REFIT, len(objects)):
         return replace(state, patches=patches, unlearned=unlearned)
     return replace(state, patches=patches, unlearned=0, sizes=fit_sizes(patches))
+
+
+def _singles(state: State) -> Patches:
+    """Return the patches of single, whole objects, each some frames apart."""
+    objects = state.objects
+    usable = objects.confirmed & ~objects.missing & ~objects.contact & (objects.hits % 5 == 0)
+    if usable.any():
+        usable &= _whole(state)
+    return Patches(objects.means[usable], objects.extents[usable], objects.mass[usable])
+
+
+def _passed(state: State, seconds: float) -> bool:
+    """Tell whether a multiple of so many seconds lies between the frame before and this one."""
+    now, period = state.time or 0.0, state.period or 0.0
+    return now // seconds != (now - period) // seconds
+
+
+def _seen(state: State, blobs: Blobs, size: tuple[int, int]) -> Patches:
+    """Return the patches that may be single: no specks, whole, and no group of known objects."""
+    low, high = blobs.boxes[:, :2], blobs.boxes[:, 2:]
+    single = ((low > blobs.spacing) & (high < np.array(size) - 1 - blobs.spacing)).all(axis=1)
+    single &= blobs.mass >= _SPECK * blobs.spacing**2
+    known = state.objects.means[state.objects.contact & state.objects.proven][:, None]
+    single &= ~((known >= low) & (known <= high)).all(axis=2).any(axis=0)
+    return Patches(blobs.means, blobs.scatters, blobs.mass).part(single)
 
 
 def _inside(state: State) -> Array:

@@ -29,6 +29,7 @@ _CLAMP = 1.75  # spreads by which a length may differ from the typical one,
 _CLAMP_RANGE = (0.3, 0.9)  # within these limits, as logarithms
 _CLASSES = 2.0  # spreads of log s over all kinds of objects, relative to that of the usual kind
 _STAYED = 0.03  # lengths, and of the logarithm of the length, within which a patch has stayed
+_RECENT = 50  # patches among which one that stands is found again
 _KEPT = 800  # newest patches remembered
 
 
@@ -60,6 +61,23 @@ class Patches:
             np.concatenate([self.covariances, other.covariances])[-_KEPT:],
             np.concatenate([self.areas, other.areas])[-_KEPT:],
         )
+
+    def part(self, which: NDArray[np.bool_]) -> Patches:
+        """Return some of them, those where `which`, shape (n,), is true."""
+        return Patches(self.means[which], self.covariances[which], self.areas[which])
+
+    def staying(self, before: Patches) -> NDArray[np.bool_]:
+        """Return which stand where the m patches `before` stood, shape (n, m)."""
+        lengths, known = np.sqrt(self.areas), np.sqrt(before.areas)
+        apart = self.means[:, None] - before.means
+        near = np.asarray((apart**2).sum(axis=2) < (_STAYED * known) ** 2)
+        near &= np.abs(np.log(lengths[:, None] / known)) < _STAYED
+        return near
+
+    def fresh(self, known: Patches) -> Patches:
+        """Return those that do not stand where one of the newest of `known` stood."""
+        recent = known.part(np.arange(len(known)) >= len(known) - _RECENT)
+        return self.part(np.asarray(~self.staying(recent).any(axis=1)))
 
 
 NO_PATCHES = Patches(np.zeros((0, 2)), np.zeros((0, 2, 2)), np.zeros(0))
@@ -223,20 +241,14 @@ def distinct(patches: Patches, samples: NDArray[np.int64]) -> Patches:
     samples
         Shape (n,), which sample shows each patch.
     """
-    lengths = np.sqrt(patches.areas)
     newest = samples.copy()  # in which sample each patch was last seen to stand
     kept = np.ones(len(patches), dtype=bool)
     for sample in np.unique(samples):
         here, before = samples == sample, kept & (newest == sample - 1)
-        apart = patches.means[here][:, None] - patches.means[before]
-        size = lengths[before]
-        near = (apart**2).sum(axis=2) < (_STAYED * size) ** 2
-        near &= np.abs(np.log(lengths[here][:, None] / size)) < _STAYED
-        newest[np.flatnonzero(before)[near.any(axis=0)]] = sample
-        kept[np.flatnonzero(here)[near.any(axis=1)]] = False
-    if kept.sum() < _FEWEST:
-        return patches
-    return Patches(patches.means[kept], patches.covariances[kept], patches.areas[kept])
+        stays = patches.part(here).staying(patches.part(before))
+        newest[np.flatnonzero(before)[stays.any(axis=0)]] = sample
+        kept[np.flatnonzero(here)[stays.any(axis=1)]] = False
+    return patches if kept.sum() < _FEWEST else patches.part(kept)
 
 
 def fit_sizes(patches: Patches) -> SizeModel | None:
