@@ -72,9 +72,11 @@ class Bench:
             return read_rows(Path(folder) / "tracks.csv")
 
     def track_each_way(self, spec: Path, *settings: str) -> Iterator[tuple[str, Trajectories]]:
-        """Run the tracker as it comes, without a lag, and with a second pass."""
+        """Run the tracker as it comes, without a lag, as from a camera, and with a second pass."""
         yield OURS, self.track(spec, *settings)
-        yield f"{OURS}, causal", self.track(spec, "tracking.lag_seconds=0", *settings)
+        causal = (*settings, "tracking.lag_seconds=0")
+        yield f"{OURS}, causal", self.track(spec, *causal)
+        yield f"{OURS}, live", self.track(spec, *causal, "foreground.model=running")
         yield f"{OURS}, refined", self.track(spec, *settings, refine=True)
 
     def track_by_peers(

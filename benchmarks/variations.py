@@ -18,8 +18,9 @@ from tracker.mixture import Stats
 from tracker.mixture.coverage import Silhouettes, sums
 from tracker.tracking import births, contact, lag, policy, tracker
 from tracker.tracking.blobs import Blobs, find_blobs
+from tracker.tracking.sightings import Sightings
 from tracker.tracking.sizes import SizeModel
-from tracker.tracking.state import NO_SCENE, Objects, State
+from tracker.tracking.state import NO_SCENE, State
 from tracker.types import Array
 
 SWEEP = 0.3  # how far each setting is moved, as a share of its default
@@ -73,7 +74,7 @@ _E_STEP = Silhouettes.e_step
 
 def _shared(self: Silhouettes, means: Array) -> Stats:
     """Share each pixel among the objects that cover it, as a mixture does: Σ_k r_k = 1."""
-    a, bare = self.cover(means)
+    a, bare = self.cover(self.distances(means))
     covered = 1 - (1 - self.likelihood.clutter) * bare
     share = (covered / np.maximum(sums(self.point, a, len(self.weights)), 1e-300))[self.point]
     if self.likelihood.affinity is not None:
@@ -86,13 +87,14 @@ _RESHAPE, _START = policy._reshape, tracking.start
 
 def _followed(
     prior: State,
-    objects: Objects,
-    stats: Stats,
+    means: Array,
+    look: Sightings,
     which: NDArray[np.bool_],
     options: TrackingOptions,
-) -> Objects:
+) -> tuple[Array, NDArray[np.int64]]:
     """Let the shapes of objects in contact follow what they are given of the points, too."""
-    return _RESHAPE(prior, objects, stats, which | (stats.mass > 0.5 * objects.areas), options)
+    shown = look.mass > 0.5 * prior.objects.areas
+    return _RESHAPE(prior, means, look, which | shown, options)
 
 
 def _without_occluders(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
