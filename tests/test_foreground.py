@@ -247,6 +247,18 @@ def test_dark_objects_of_a_grey_scene_are_no_shadows(learner: str) -> None:
     assert overlap(points, world.inside((100, 60))) > 0.75
 
 
+def test_without_colour_and_survey_a_shadow_is_known_by_its_contrast() -> None:
+    """What objects differ by is learned as they come."""
+    world = World(grey=True)
+    foreground = made("running", world)
+    for index, place in enumerate(world.walk(100)[:70]):
+        shade = world.inside((place[0] + 16, place[1]), 8.0) & ~world.inside(place)
+        light = np.where(shade, 0.85, 1.0)[:, :, None]
+        image = world.draw(place, color=(30.0, 30.0, 30.0), light=light)
+        points = foreground.points(Frame(index, index / FPS, image), protect=tracked(place))
+    assert overlap(points, world.inside(place)) > 0.75
+
+
 def test_a_shadow_without_its_caster_is_still_one(learner: str) -> None:
     world = World()
     shade = world.inside((100.0, 60.0), 13.0)

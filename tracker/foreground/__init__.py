@@ -12,7 +12,12 @@ from tracker.config import ForegroundOptions
 from tracker.errors import ConfigError
 from tracker.foreground.base import Footprint, ForegroundModel
 from tracker.foreground.detector import Background, Detector, clean
-from tracker.foreground.gaussian import GaussianBackground, RunningBackground, Sensitivity
+from tracker.foreground.gaussian import (
+    OBJECT_CONTRAST,
+    GaussianBackground,
+    RunningBackground,
+    Sensitivity,
+)
 from tracker.foreground.grid import Grid
 from tracker.foreground.models import OpenCVBackground, ThresholdBackground
 from tracker.foreground.occluders import find_occluders
@@ -50,9 +55,6 @@ SAMPLE_BYTES = 150_000_000
 
 SHORTEST_SIDE = 160
 """Cells along the shorter side of the picture that the chosen scale keeps at least."""
-
-OBJECT_CONTRAST = 0.4
-"""Share of a typical object's contrast that a cell of an arena without colour must have."""
 
 SURVEY_SIDE = 288
 """Cells along the shorter side of the picture when the samples are looked at first."""

@@ -7,7 +7,7 @@ changed for long and no object is tracked there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from tracker.foreground.channels import at, largest_channel, planes
 from tracker.foreground.ghosts import edge_strength, mostly, outline_edge, outlined, shows_more
 from tracker.foreground.grid import Mask
 from tracker.foreground.light import gain, local_gain
+from tracker.foreground.shadow import is_grey
 from tracker.types import Image
 
 NOISE_FLOOR = 1.5
@@ -54,6 +55,12 @@ SATURATED = 254
 
 CONTRAST_FLOOR = 9.0
 """Smallest difference of a channel that makes foreground, grey levels."""
+
+OBJECT_CONTRAST = 0.4
+"""Share of a typical object's contrast that a cell of an arena without colour must have."""
+
+CONTRAST_RATE = 0.1
+"""Share by which one look at the objects' contrast counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,7 @@ class GaussianBackground:
         self.mean = np.ascontiguousarray(mean, np.float32)
         self.noise = np.maximum(noise, NOISE_FLOOR).astype(np.float32)
         self.sensitivity = sensitivity
+        self.contrast = 0.0  # of the objects in an arena without colour, grey levels
         self.refresh()
 
     def refresh(self, *, edges: bool = True) -> None:
@@ -197,6 +205,7 @@ class GaussianBackground:
             squared = np.minimum((blue + green + red) / 3, 16 * variance)
             cv2.accumulateWeighted(squared, variance, rate, mask=background)
             self.noise = np.maximum(np.sqrt(variance), NOISE_FLOOR)
+            self._follow_contrast(image, foreground)
         cv2.accumulateWeighted(image, self.mean, rate, mask=background)
         self.light *= np.float32(1.0 - rate)
         if self.last is not None:
@@ -208,6 +217,20 @@ class GaussianBackground:
             self.still.ravel()[cells] = 0.0
         self.last = image.copy()
         self.refresh(edges=self.frames % EDGES_EVERY == 0)
+
+    def _follow_contrast(self, image: Image, foreground: Mask) -> None:
+        """Let what makes foreground follow the contrast of the objects where there is no colour.
+
+        Nothing but its contrast tells an object from its shadow there; see `OBJECT_CONTRAST`.
+        """
+        contrast, weight = 0.0, CONTRAST_RATE
+        if is_grey(image) and foreground.any():
+            apart = largest_channel(cv2.absdiff(image, self.reference))
+            contrast = float(np.median(apart[foreground > 0]))
+            weight = CONTRAST_RATE if self.contrast > CONTRAST_FLOOR else 1.0
+        self.contrast += weight * (contrast - self.contrast)
+        least = max(CONTRAST_FLOOR, OBJECT_CONTRAST * self.contrast)
+        self.sensitivity = replace(self.sensitivity, contrast=least)
 
     def _ghosts(self, image: Image, foreground: Mask) -> NDArray[np.bool_]:
         """Return the cells of still patches whose outline is no edge of the picture.
