@@ -161,7 +161,7 @@ def silhouettes(
     component, point = pairs
     lower, inverse = roots(mixture.covariances)
     starts = component.searchsorted(np.arange(len(mixture) + 1))
-    counts = np.diff(starts)
+    counts = starts[1:] - starts[:-1]
     x, y = np.ascontiguousarray(points.T).take(point, axis=1) - mixture.means.T.repeat(
         counts, axis=1
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.mixture import totals
-from tracker.tracking.lattice import Indices, Lattice
+from tracker.tracking.lattice import Indices, Lattice, spans
 from tracker.types import Array, Points
 
 
@@ -28,6 +28,9 @@ class Blobs:
         Where each point is on the lattice; None without points.
     spacing
         Distance between neighbouring points, px.
+    edges, owners
+        Shapes (r + 1,) and (r,): the first point of each run of neighbours in a row, and n; and the
+        patch that the run belongs to.
     labels
         Shape (n,), which patch each point belongs to.
     mass
@@ -45,6 +48,8 @@ class Blobs:
     colors: NDArray[np.uint8] | None
     lattice: Lattice | None
     spacing: float
+    edges: Indices
+    owners: Indices
     labels: Indices
     mass: Array
     boxes: Array
@@ -53,6 +58,25 @@ class Blobs:
 
     def __len__(self) -> int:
         return len(self.mass)
+
+    def inside(self, means: Array, covariances: Array) -> tuple[Indices, Indices, Indices, Indices]:
+        """Return which points lie in which ellipse, (x − μ)ᵀ Σ⁻¹ (x − μ) ≤ 1, run by run.
+
+        Returns
+        -------
+        ellipses, patches, begin, end
+            Shapes (s,), for each part of a run in an ellipse: whose patch it is of; its first
+            point, and the one behind its last.
+        """
+        if self.lattice is None:
+            none = np.zeros(0, dtype=np.intp)
+            return none, none, none, none
+        ellipse, begin, end = self.lattice.rows_inside(means, covariances)
+        first = self.edges.searchsorted(begin, side="right") - 1
+        row, run = spans(first, self.edges.searchsorted(end))
+        begin = np.maximum(begin.take(row), self.edges.take(run))
+        end = np.minimum(end.take(row), self.edges.take(run + 1))
+        return ellipse.take(row), self.owners.take(run), begin, end
 
     def part(self, which: NDArray[np.bool_]) -> Blobs:
         """Return the patches that some of the points make."""
@@ -83,16 +107,17 @@ def _patched(
     coordinates: Array, weights: Array, colors: NDArray[np.uint8] | None, lattice: Lattice
 ) -> Blobs:
     """Describe the patches of points that are sorted as on the lattice."""
-    starts, ends = lattice.runs()
+    edges = lattice.runs()
+    starts, ends = edges[:-1], edges[1:]
     owners, count = lattice.patches(starts, ends)
-    runs = _runs(coordinates, weights, lattice, starts, ends)
+    runs = _runs(coordinates, weights, lattice, edges)
     order = owners.argsort(kind="stable")  # of the runs, patch by patch
     patches = owners.take(order).searchsorted(np.arange(count + 1))
     runs = runs.take(order, axis=1)
     each, middles, spreads = runs[0], runs[1:3], runs[3:]
     mass = totals(each, patches)
     means = totals(each * middles, patches) / mass
-    apart = middles - means.repeat(np.diff(patches), axis=1)
+    apart = middles - means.repeat(patches[1:] - patches[:-1], axis=1)
     scatters = (
         totals(each * (spreads + apart.take(_ONE, 0) * apart.take(_OTHER, 0)), patches) / mass
     )
@@ -103,6 +128,8 @@ def _patched(
         colors=colors,
         lattice=lattice,
         spacing=lattice.spacing,
+        edges=edges,
+        owners=owners,
         labels=np.repeat(owners, ends - starts),
         mass=mass,
         boxes=_boxes(lattice, starts.take(order), ends.take(order), patches[:-1]),
@@ -131,9 +158,7 @@ def _boxes(lattice: Lattice, starts: Indices, ends: Indices, first: Indices) -> 
     return cells
 
 
-def _runs(
-    coordinates: Array, weights: Array, lattice: Lattice, starts: Indices, ends: Indices
-) -> Array:
+def _runs(coordinates: Array, weights: Array, lattice: Lattice, edges: Indices) -> Array:
     """Sum up the points of each run, or say what the sums must be where nothing is irregular.
 
     Returns
@@ -141,6 +166,7 @@ def _runs(
     runs
         Shape (6, r): mass, px²; the middle, x and y in px; the moments about it, xx, xy, yy, px².
     """
+    starts, ends = edges[:-1], edges[1:]
     lengths = ends - starts
     runs = np.zeros((6, len(lengths)))
     mass, middles, spreads = runs[0], runs[1:3], runs[3:]
@@ -149,7 +175,6 @@ def _runs(
         middles[:] = (coordinates[starts] + coordinates[ends - 1]).T / 2
         spreads[0] = lattice.spacing**2 / 12 * (lengths * lengths - 1.0)  # of so many in a row
         return runs
-    edges = np.append(starts, len(weights))
     mass[:] = totals(weights, edges)
     if lattice.regular:  # only x differs within a run
         x = np.ascontiguousarray(coordinates[:, 0])
@@ -171,6 +196,8 @@ _NOTHING = Blobs(
     colors=None,
     lattice=None,
     spacing=1.0,
+    edges=np.zeros(1, dtype=np.intp),
+    owners=np.zeros(0, dtype=np.intp),
     labels=np.zeros(0, dtype=np.intp),
     mass=_NONE,
     boxes=np.zeros((0, 4)),

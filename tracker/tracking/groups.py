@@ -84,14 +84,13 @@ def _links(objects: Objects, blobs: Blobs) -> tuple[Indices, Indices]:
     plain = (meets[one] == 1) & (met[patch] == 1)
     apart = blobs.means[patch] - objects.means[one]
     plain &= quadratic(apart, gates[one]) < 1
-    if plain.all() or blobs.lattice is None:
+    if plain.all():
         return one, patch
     rest = np.flatnonzero(np.bincount(one[~plain], minlength=len(objects)))
-    ellipse, point = blobs.lattice.inside(objects.means[rest], gates[rest])
+    ellipse, its, begin, end = blobs.inside(objects.means[rest], gates[rest])
+    before = np.concatenate([[0.0], blobs.weights.cumsum()])
     overlap = np.bincount(
-        ellipse * len(blobs) + blobs.labels.take(point),
-        blobs.weights.take(point),
-        len(rest) * len(blobs),
+        ellipse * len(blobs) + its, before.take(end) - before.take(begin), len(rest) * len(blobs)
     ).reshape(len(rest), len(blobs))
     enough = (overlap > _TOUCH * blobs.mass) | (overlap > _TOUCH * objects.areas[rest][:, None])
     row, close = np.nonzero(enough)

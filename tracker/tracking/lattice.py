@@ -65,8 +65,7 @@ class Lattice:
         y *= width
         y += x
         keys = y.astype(np.int64)
-        steps = np.diff(keys)
-        least, order = steps.min(initial=1), None
+        least, order = (keys[1:] - keys[:-1]).min(initial=1), None
         if least < 0:
             order = np.argsort(keys, kind="stable")
             keys = keys[order]
@@ -78,20 +77,14 @@ class Lattice:
         """Return the lattice with some of its points."""
         return replace(self, keys=self.keys[which])
 
-    def runs(self) -> tuple[Indices, Indices]:
-        """Return the first point of each run of neighbours in a row, and the one behind its last.
-
-        Returns
-        -------
-        starts, ends
-            Shape (r,).
-        """
+    def runs(self) -> Indices:
+        """Return the first point of each run of neighbours in a row, and n, shape (r + 1,)."""
         # The empty columns part the end of a row from the beginning of the next one.
-        breaks = np.flatnonzero(self.keys[1:] > self.keys[:-1] + 1) + 1
-        ends = np.append(breaks, len(self.keys))
-        starts = np.zeros_like(ends)
-        starts[1:] = breaks
-        return starts, ends
+        breaks = np.flatnonzero(self.keys[1:] > self.keys[:-1] + 1)
+        edges = np.zeros(len(breaks) + 2, dtype=np.intp)
+        edges[-1] = len(self.keys)
+        np.add(breaks, 1, out=edges[1:-1])
+        return edges
 
     def patches(self, starts: Indices, ends: Indices) -> tuple[Indices, int]:
         """Join runs that touch, diagonals included.
@@ -133,6 +126,21 @@ class Lattice:
         ellipses, points
             Shapes (p,), the pairs, by ellipse and then by point.
         """
+        ellipse, begin, end = self.rows_inside(means, covariances, every)
+        span, point = spans(begin, end, None if every is None else every[ellipse])
+        return ellipse[span], point
+
+    def rows_inside(
+        self, means: Array, covariances: Array, every: Indices | None = None
+    ) -> tuple[Indices, Indices, Indices]:
+        """Return which points lie in which ellipse, row by row; see `inside`.
+
+        Returns
+        -------
+        ellipses, begin, end
+            Shapes (r,), for each row of each ellipse: the first point in it, and the one behind the
+            last.
+        """
         x, y = ((means - self.corner) / self.spacing).T
         xx, xy, _, yy = covariances.reshape(-1, 4).T / self.spacing**2
         begin, end = _whole(y, np.sqrt(yy), self.height)
@@ -145,8 +153,7 @@ class Lattice:
         reach = np.sqrt(np.maximum(width * (1 - up * up / height), 0.0))
         columns = _whole(x + slope * up, reach, self.width - 2)
         begin, end = self.keys.searchsorted(columns + row * self.width)
-        span, point = spans(begin, end, None if every is None else every[ellipse])
-        return ellipse[span], point
+        return ellipse, begin, end
 
 
 def _whole(middle: Array, reach: Array, count: int) -> NDArray[np.int64]:
@@ -229,15 +236,14 @@ def overlapping(first: Array, second: Array) -> tuple[Indices, Indices]:
         one, other = meet.nonzero()
         return one, other
     order = np.argsort(second[:, 0], kind="stable")
-    left = second[order, 0]
-    widest = (second[:, 2] - second[:, 0]).max()
-    begin = np.searchsorted(left, first[:, 0] - widest)
-    end = np.searchsorted(left, first[:, 2])
-    one, place = spans(begin, end)
-    other = order[place]
-    mine, its = first[one], second[other]
-    meet = (its[:, 2] > mine[:, 0]) & (its[:, 1] < mine[:, 3]) & (its[:, 3] > mine[:, 1])
-    return one[meet], other[meet]
+    left, top, right, bottom = second.T.take(order, axis=1)
+    begin = left.searchsorted(first[:, 0] - (right - left).max())
+    one, place = spans(begin, left.searchsorted(first[:, 2]))
+    # One side after the other: most of those that may meet fail the first one.
+    for mine, its in ((first[:, 0], right), (first[:, 1], bottom), (-first[:, 3], -top)):
+        meet = np.flatnonzero(its.take(place) > mine.take(one))
+        one, place = one.take(meet), place.take(meet)
+    return one, order.take(place)
 
 
 def joined(one: Indices, other: Indices, count: int) -> tuple[Indices, int]:

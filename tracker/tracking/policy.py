@@ -194,8 +194,9 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     # A step says little of a walker's way: who is not seen goes on as it did for a while.
     walks = prior.sizes is not None and prior.sizes.upright
     lost = ~visible & ~objects.missing & walks
-    slip = (objects.cruise - states[:, 2:])[lost]
-    states[lost] += np.hstack([period * slip, slip])
+    if lost.any():
+        slip = (objects.cruise - states[:, 2:])[lost]
+        states[lost] += np.hstack([period * slip, slip])
     habit = np.maximum(1 - np.exp(-period / _HABIT), 1 / objects.hits) * visible
     cruise = objects.cruise + habit[:, None] * (states[:, 2:] - objects.cruise)
     extents, unusual = _reshape(prior, states[:, :2], look, shaped, options)
@@ -537,7 +538,7 @@ def _inside(state: State) -> Array:
     reach = 2 * sides(objects.extents)
     far = np.array(state.scene.size) - 1 - objects.means
     # Of an ellipse beyond a chord, in units of its radius; both ends of x and of y.
-    chord = np.stack([objects.means / reach, far / reach])
+    chord = np.array([objects.means, far]) / reach
     chord = np.minimum(np.maximum(chord, -1.0), 1.0)
     beyond = (np.arccos(chord) - chord * np.sqrt(1 - chord * chord)) / np.pi
     inside: Array = (1 - beyond).prod(axis=(0, 2))

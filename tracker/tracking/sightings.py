@@ -30,7 +30,7 @@ from tracker.mixture import (
 from tracker.tracking.births import MOST, affordable, split
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.groups import Groups, find_groups
-from tracker.tracking.lattice import Indices, Lattice, boxes_around, overlapping
+from tracker.tracking.lattice import Indices, Lattice, boxes_around, overlapping, spans
 from tracker.tracking.state import Objects, State
 from tracker.types import COLOR_BINS, Array
 
@@ -179,11 +179,13 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
     large = single & (foreground > _EXCESS * whole)
     change = np.abs(foreground - objects.examined)
     asked = np.flatnonzero(large & (change > _ANEW * objects.examined))
-    number, spent = affordable(foreground[asked] / blobs.spacing**2)
-    asked = asked[:number]
     examined = np.where(large, objects.examined, 0.0)
     lone = large & objects.lone
-    of_points = groups.of_points(blobs) if len(asked) else None
+    if not len(asked):
+        return _Guess(single & (lone | ~large), means, extents, examined, lone, 0.0)
+    number, spent = affordable(foreground[asked] / blobs.spacing**2)
+    asked = asked[:number]
+    of_points = groups.of_points(blobs)
     for k in asked:
         points = blobs.coordinates[of_points == groups.of_object[k]]
         parts = split(points, blobs.spacing, sizes).parts
@@ -225,17 +227,15 @@ def _fit(
     chances = (state.objects.colors[rows] + 0.01) ** _COLOR_POWER
     every = _every(groups, rows, state.objects.areas / blobs.spacing**2)
 
-    def reached(means: Array, reach: float, every: Indices | None) -> tuple[Indices, Indices]:
-        """Return the pairs of an object and a point of its group within so many deviations."""
-        component, point = _inside(blobs.lattice, means, reach**2 * mixture.covariances, every)
-        its = groups.of_patch.take(blobs.labels.take(point))
-        mine = np.flatnonzero(its == group.take(component))
-        return component.take(mine), point.take(mine)
-
     def surroundings(mixture: Mixture) -> tuple[Silhouettes, Indices]:
         """Return each object with the points near it, and which points of the frame these are."""
         reach = max(Coverage(options.softness).reach, 2 * _EXPLAINED) + 2 * _SLACK
-        component, point = reached(mixture.means, reach, every)
+        component, point = _inside(
+            blobs.lattice, mixture.means, reach**2 * mixture.covariances, every
+        )
+        its = groups.of_patch.take(blobs.labels.take(point))
+        mine = np.flatnonzero(its == group.take(component))
+        component, point = component.take(mine), point.take(mine)
         affinity = _affinity(chances, component, point, blobs)
         points, number = _numbered(point, len(blobs.labels))
         coordinates, weights = blobs.coordinates[points], blobs.weights[points]
@@ -291,7 +291,10 @@ def _fit(
         close = near.point[distances <= (2 * _EXPLAINED) ** 2]
         explained = points[close[close < len(points)]]
     else:  # there are points between those
-        _, explained = reached(mixture.means, 2 * _EXPLAINED, None)
+        reach = (2 * _EXPLAINED) ** 2 * mixture.covariances
+        component, patch, begin, end = blobs.inside(mixture.means, reach)
+        mine = groups.of_patch.take(patch) == group.take(component)
+        _, explained = spans(begin[mine], end[mine])
     return _Fit(
         stats,
         near.exposed(distances),
@@ -370,9 +373,11 @@ def _open_share(near: Silhouettes, means: Array, group: Indices) -> Array:
     turn = near.inverse[other] @ near.lower[one]
     shift = near.inverse[other] @ (means[one] - means[other])[:, :, None]
     covered = ((turn @ _OUTLINE + shift) ** 2).sum(axis=1) < 4.0
-    hidden = np.zeros((len(means), _OUTLINE.shape[1]), dtype=bool)
-    np.logical_or.at(hidden, one, covered)
-    share: Array = 1.0 - hidden.mean(axis=1)
+    starts = one.searchsorted(np.arange(len(means)))  # pairs stand by the one
+    beside = np.flatnonzero(np.bincount(one, minlength=len(means)))
+    hidden = np.zeros(len(means))
+    hidden[beside] = np.count_nonzero(np.logical_or.reduceat(covered, starts[beside]), axis=1)
+    share: Array = 1.0 - hidden / _OUTLINE.shape[1]
     return share
 
 
