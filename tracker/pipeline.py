@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 FOREGROUND = "tracker.foreground.remote:serve"
 """The errand that finds the foreground where the frames are decoded."""
 
-_HEAVY = ("tracker.foreground.remote", "tracker.tracking")  # to import
+_HEAVY = ("tracker.foreground.remote", "tracker.tracking")  # to import,
+_SMOOTHING = ("scipy.linalg.lapack",)  # and what paths are smoothed with
 _FILE_LAG = 1.0  # s, for which the results of files wait
 _WAITING_BYTES = 32e6  # of pictures, at most, that wait with them
 
@@ -180,6 +181,11 @@ def _foreground_of(source: Source, options: ForegroundOptions, timings: Timings)
     return make_foreground(options, size, source.sample(samples_wanted(options, size)), live)
 
 
+def _load(modules: Iterable[str]) -> None:
+    """Import what will be needed, beside the rest."""
+    threading.Thread(target=lambda: [*map(import_module, modules)], daemon=True).start()
+
+
 def _lag(options: TrackingOptions, facts: SourceFacts) -> float:
     """Return how long results wait for what follows, s."""
     if options.lag_seconds >= 0:
@@ -260,7 +266,7 @@ class _Run:
         with ExitStack() as stack:
             with self.interrupts.allowed(), self.timings.stage("open"):
                 # Another process opens the source; meanwhile this one gets ready.
-                threading.Thread(target=lambda: [*map(import_module, _HEAVY)], daemon=True).start()
+                _load(_HEAVY)
                 errand = Errand(FOREGROUND, asdict(config.foreground))
                 source = stack.enter_context(open_source(job.spec, config.source, errand=errand))
                 if job.refine and source.facts.live:
@@ -268,11 +274,13 @@ class _Run:
                         f"cannot refine {job.spec!r}: it is live and cannot be read twice; record "
                         "it to a file first, or leave out --refine"
                     )
+                lag = 0.0 if job.refine else _lag(config.tracking, source.facts)
+                if lag:
+                    _load(_SMOOTHING)
                 foreground = _foreground_of(source, config.foreground, self.timings)
                 self.scene = foreground.scene
             from tracker.tracking import delayed
 
-            lag = 0.0 if job.refine else _lag(config.tracking, source.facts)
             sinks = stack.enter_context(
                 open_sinks(
                     job.out,

@@ -174,10 +174,9 @@ def _bisect(levels: NDArray[np.uint8], rank: int) -> NDArray[np.uint8]:
     lower = np.empty(levels.shape, np.bool_)
     counts = np.uint8 if len(levels) < 256 else np.uint16
     for bit in (128, 64, 32, 16, 8, 4, 2, 1):
-        candidate = result | np.uint8(bit)
-        np.less(levels, candidate, out=lower)
+        np.less(levels, result | np.uint8(bit), out=lower)
         below = np.add.reduce(lower.view(np.uint8), axis=0, dtype=counts)
-        np.copyto(result, candidate, where=below <= rank)
+        result |= (below <= rank) * np.uint8(bit)
     return result
 
 

@@ -155,12 +155,13 @@ def run(port: Port, request: dict[str, Any], commands: BinaryIO) -> None:
         base=first.base,
         begun=begun,
     )
+    # Meanwhile the program makes memory to share.
+    begin = errand.find(request["errand"]) if request["errand"] else None
     ring = json.loads(commands.readline())
     port.share(ring["path"], first.image.shape, ring["slots"])
 
     worker = None
-    if request["errand"]:
-        begin = errand.find(request["errand"])
+    if begin is not None:
         worker = begin(request["settings"], (width, height), partial(sampled, request))
         port.say(worker.greeting)
     readings = filled(port, reader, first)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpbsv
 
 from tracker.mixture import totals
 from tracker.tracking.lattice import Indices
@@ -169,6 +168,9 @@ def _path(places: Array, precision: Array, stiffness: Array) -> Array:
 
     The stiffness is that of the place in the middle of a second difference: 0 where paths end.
     """
+    # Loading it takes longer than tracking dozens of frames, and live runs never get here.
+    from scipy.linalg.lapack import dpbsv
+
     stiffness = stiffness[1:-1]
     bands = np.zeros((3, len(places)))
     bands[2] = precision

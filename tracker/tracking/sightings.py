@@ -7,7 +7,7 @@ all objects of a frame at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -282,7 +282,7 @@ def _fit(
             break
         stride = longer(stride, way, before)
         means = means + stride[:, None] * (mixture.means - means)
-        mixture = replace(mixture, means=means)
+        mixture = Mixture(mixture.weights, means, mixture.covariances)
         if np.hypot(*near.way(means, near.mixture.means).T).max() > 2 * _SLACK:
             near, points = surroundings(mixture)
         stats = near.e_step(mixture.means)
