@@ -170,7 +170,9 @@ def usable_rate(*rates: float) -> float:
 
 def open_capture(path: str) -> cv2.VideoCapture:
     """Open a video file, its rotation honoured."""
-    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+    # Others find the foreground and track; with more threads the sum of the decoder's time grows.
+    threads = max(1, (os.cpu_count() or 1) - 1)
+    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
     if not capture.isOpened():
         raise NotAVideo(
             "no decoder knows its format; try to convert it with: "
