@@ -88,7 +88,8 @@ def _links(objects: Objects, blobs: Blobs) -> tuple[Indices, Indices]:
         return one, patch
     rest = np.flatnonzero(np.bincount(one[~plain], minlength=len(objects)))
     ellipse, its, begin, end = blobs.inside(objects.means[rest], gates[rest])
-    before = np.concatenate([[0.0], blobs.weights.cumsum()])
+    before = np.zeros(len(blobs.weights) + 1)
+    blobs.weights.cumsum(out=before[1:])
     overlap = np.bincount(
         ellipse * len(blobs) + its, before.take(end) - before.take(begin), len(rest) * len(blobs)
     ).reshape(len(rest), len(blobs))

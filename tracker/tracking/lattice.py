@@ -58,8 +58,11 @@ class Lattice:
         spacing
             Distance between neighbouring points, px.
         """
-        (x, left, columns, off_x), (y, top, rows, off_y) = (
-            _cells(column, spacing) for column in np.ascontiguousarray(coordinates.T)
+        # In one piece, as large as what follows takes: glibc hands a heap that shrinks by more than
+        # its largest pieces back to the system, and would fetch it anew, page by page, each frame.
+        room = np.empty((2, 2, len(coordinates)))
+        (x, left, columns, off_x), (y, top, rows, off_y) = map(
+            _cells, coordinates.T, (spacing, spacing), room
         )
         width = columns + 2
         y *= width
@@ -173,8 +176,17 @@ def _whole(middle: Array, reach: Array, count: int) -> NDArray[np.int64]:
     return ends.astype(np.int64)
 
 
-def _cells(values: Array, spacing: float) -> tuple[Array, float, int, float]:
+def _cells(values: Array, spacing: float, room: Array) -> tuple[Array, float, int, float]:
     """Number the cells of a lattice along one axis from the first one.
+
+    Parameters
+    ----------
+    values
+        Shape (n,), px.
+    spacing
+        Distance between neighbouring cells, px.
+    room
+        Shape (2, n), to be written to; the cells are in it.
 
     Returns
     -------
@@ -186,9 +198,10 @@ def _cells(values: Array, spacing: float) -> tuple[Array, float, int, float]:
     phase = low % spacing
     first, last = (min(max(round((value - phase) / spacing), -_FAR), _FAR) for value in (low, high))
     origin, count = phase + spacing * first, last - first + 1
-    exact = values - origin
+    cells, exact = room
+    np.subtract(values, origin, out=exact)
     exact /= spacing
-    cells = np.rint(exact)
+    np.rint(exact, out=cells)
     exact -= cells
     off = max(float(exact.max()), -float(exact.min()))
     if count > _FAR:
