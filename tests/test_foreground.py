@@ -444,6 +444,29 @@ def test_ghosts_of_the_first_frames_go_although_tracked() -> None:
     assert overlap(points, world.inside(place)) > 0.7
 
 
+def test_objects_of_the_first_frames_leave_no_ghosts_where_others_pass() -> None:
+    """A queue that moves on: no ghost rests for long, and each place shows the ground mostly."""
+    world = World()
+    foreground = make_foreground(ForegroundOptions(model="running"), SIZE, [], live=True)
+    for index in range(int(2.5 * FPS)):
+        places = [(20.0 + 55.0 * i + 1.6 * index, 60.0) for i in range(-3, 4)]
+        points = foreground.points(
+            Frame(index, index / FPS, world.draw(*places)), protect=tracked((60.0, 60.0))
+        )
+    inside = np.any([world.inside(place) for place in places], axis=0)
+    assert overlap(points, inside) > 0.8
+
+
+def test_what_comes_in_the_first_seconds_and_stays_is_no_background() -> None:
+    world = World()
+    foreground = made("running", world, seconds=1.0)
+    for index in range(int(8 * FPS)):
+        place = (min(3.0 * index, 80.0), 60.0)
+        frame = Frame(index, index / FPS, world.draw(place))
+        points = foreground.points(frame, protect=tracked(place))
+    assert overlap(points, world.inside(place)) > 0.75
+
+
 def test_the_first_frame_has_no_points() -> None:
     world = World()
     for options in (ForegroundOptions(), ForegroundOptions(model="running")):

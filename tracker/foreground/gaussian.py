@@ -17,6 +17,7 @@ from tracker.foreground.channels import at, largest_channel, planes
 from tracker.foreground.ghosts import edge_strength, mostly, outline_edge, outlined, shows_more
 from tracker.foreground.grid import Mask
 from tracker.foreground.light import gain, local_gain
+from tracker.foreground.opening import Opening
 from tracker.foreground.shadow import is_grey
 from tracker.types import Image
 
@@ -266,6 +267,25 @@ class GaussianBackground:
         self.relit = time
         self._follow_light(local_gain(image, self.mean, foreground, protected))
 
+    def uncover(self, image: Image, usual: Image, foreground: Mask) -> None:
+        """Take what foreground of `image` is as `usual` for background that something covered.
+
+        But not where the outline of a patch is an edge of the picture rather than of the
+        background: something came and stays.
+        """
+        apart = largest_channel(cv2.absdiff(image, usual))
+        same = cv2.compare(apart, self.quick_limit, cv2.CMP_LE)
+        ground: Mask = np.asarray(cv2.bitwise_and(foreground, same), np.uint8)
+        for window, inside in outlined(ground):
+            old = outline_edge(self.reference[window], inside)
+            if shows_more(outline_edge(image[window], inside), old):
+                ground[window][inside > 0] = 0
+        cells = np.flatnonzero(ground)
+        if len(cells):
+            self.mean.reshape(-1, 3)[cells] = at(usual, cells)
+            self.still.ravel()[cells] = 0.0
+            self.refresh()
+
     def relearn(self, image: Image, protected: Mask) -> None:
         """Take `image` for the background, but for what is `protected`."""
         cv2.accumulateWeighted(image, self.mean, RELEARNED, mask=cv2.bitwise_not(protected))
@@ -288,6 +308,7 @@ class RunningBackground:
         self.sensitivity = sensitivity
         self.learning_seconds = learning_seconds
         self.model: GaussianBackground | None = None
+        self.opening = Opening(learning_seconds)
 
     def _started(self, image: Image) -> GaussianBackground:
         if self.model is None:
@@ -315,11 +336,15 @@ class RunningBackground:
 
     def due(self, time: float) -> bool:
         """Tell whether there is something to learn at `time`, s."""
-        return self.model is not None and self.model.due(time)
+        return self.model is not None and (self.opening.due(time) or self.model.due(time))
 
     def learn(self, image: Image, time: float, foreground: Mask, protected: Mask) -> None:
-        """See `GaussianBackground.learn`."""
-        self._started(image).learn(image, time, foreground, protected)
+        """Learn as `GaussianBackground.learn` does, and what the first seconds show."""
+        model = self._started(image)
+        if self.opening.due(time):
+            model.uncover(image, self.opening.usual(image, time), foreground)
+        if model.due(time):
+            model.learn(image, time, foreground, protected)
 
     def unsettled(self, time: float) -> bool:
         """See `GaussianBackground.unsettled`."""
