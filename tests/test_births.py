@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tracker.config import TrackingOptions
-from tracker.mixture import Mixture, squared_distances
+from tracker.mixture import Mixture, Stats, squared_distances
 from tracker.tracking import Tracker, start
 from tracker.tracking.births import Count, _Patch, affordable, resolve, split
 from tracker.tracking.blobs import find_blobs
+from tracker.tracking.policy import Info, _newborn, learn
 from tracker.tracking.sizes import Patches, SizeModel, fit_sizes
 from tracker.types import Array, Blob, Points, Scene
 
@@ -202,6 +205,55 @@ def test_a_lorry_among_cars_has_its_size_and_its_rest_is_no_car(
     rest = find_blobs(Points(discs((89 + offset, 40), radius=11)))
     born = resolve(rest, np.array([untouched]), tracker.state, TrackingOptions())
     assert len(born) == count
+
+
+@pytest.mark.parametrize(("step", "beside", "count"), [(1.0, 0, 1), (0.1, 0, 0), (1.0, 26, 0)])
+def test_a_small_thing_that_goes_its_own_way_is_an_object(
+    step: float, beside: float, count: int
+) -> None:
+    """A quarter of a car: a motorcycle; a flicker on the spot; a piece of the car beside it."""
+    tracker = Tracker(scene=cars())
+    for index in range(30):
+        car = discs((40.0 + step * index, 50.0 + (beside or -200.0)), radius=10)
+        small = discs((40.0 + step * index, 50.0), radius=5)
+        tracks = tracker.update(Points(np.concatenate([car, small])), time=index / 25).tracks
+    places = np.array([track.mean for track in tracks]).reshape(-1, 2)
+    assert (np.abs(places[:, 1] - 50.0) < 5).sum() == count
+    assert len(places) == count + bool(beside)
+
+
+def test_what_a_survey_saw_of_sizes_is_not_forgotten() -> None:
+    """Cars of all distances were seen; then, for a while, only near ones pass, alone."""
+    random = np.random.default_rng(2)
+    rows = random.permuted(np.linspace(130, 350, 1200))
+    rows[-400:] = random.uniform(280, 350, 400)  # towards the end of the film there is a jam
+    lengths = 0.2 * (rows - 100) * np.exp(random.normal(0, 0.1, 1200))
+    lengths[-400:] *= random.uniform(1.0, 2.0, 400)
+    blobs = tuple(
+        Blob(np.array([x, row]), s**2 * np.diag([0.14, 0.06]), s**2, False, sample)
+        for sample, (x, row, s) in enumerate(
+            zip(random.uniform(100, 500, 1200), rows, lengths, strict=True)
+        )
+    )
+    state = start(TrackingOptions(), Scene(size=(600, 400), blobs=blobs, samples=96))
+    info = Info(find_blobs(Points(np.zeros((0, 2)))), np.zeros(0, dtype=bool))
+    before = state.sizes
+    for index in range(40):
+        near = random.uniform((200, 250), (400, 300), (8, 2))
+        moments = Stats(
+            (0.2 * (near[:, 1] - 100)) ** 2,
+            near,
+            (0.2 * (near[:, 1] - 100))[:, None, None] ** 2 * np.diag([0.14, 0.06]),
+        )
+        objects = replace(
+            _newborn(state, moments), confirmed=np.ones(8, bool), hits=np.full(8, 5 * index)
+        )
+        state = learn(state.with_objects(objects), info)
+    assert before is not None
+    assert state.sizes is not None
+    assert state.sizes is not before
+    places = np.array([[300.0, row] for row in (150, 250, 340)])
+    np.testing.assert_allclose(state.sizes.lengths(places), 0.2 * (places[:, 1] - 100), rtol=0.35)
 
 
 def test_a_frame_looks_into_the_first_patches_and_into_one_however_large() -> None:

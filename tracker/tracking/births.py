@@ -52,6 +52,10 @@ _LEAST_INSIDE = 0.3  # share of an object that tells what comes into the picture
 _LARGE = 2.5  # times the typical area, from which on an object is of another kind;
 _BESIDE = 6.0  # standard deviations from it within which foreground may be more of it,
 _OF_IT = 0.35  # unless it has this share of its area
+_SLIGHT = 0.12  # of the typical area: what has less is no object, however it moves
+_APART = (
+    6.0  # standard deviations from all others, within which what has little is one of their pieces
+)
 _SHARE = 0.25  # of the largest object known, likewise
 
 
@@ -60,7 +64,10 @@ def smallest(state: State, options: TrackingOptions) -> float:
     if state.sizes is None:
         return _SMALLEST
     inside = 1.0 if state.scene.size is None else _LEAST_INSIDE
-    return max(_SMALLEST, options.birth_area * state.sizes.smallest * inside)
+    share = options.birth_area * inside
+    if not state.sizes.upright:
+        share = min(share, _SLIGHT)
+    return max(_SMALLEST, share * state.sizes.smallest)
 
 
 def affordable(points: Array, spent: float = 0.0) -> tuple[int, float]:
@@ -171,12 +178,19 @@ def resolve(
         kept = rest.mass >= max(_SMALLEST, _SHARE * float(largest))
         return _uncounted(Stats(rest.mass[kept], rest.means[kept], rest.scatters[kept]))
     expected = sizes.newborn(rest.means)
-    share = sizes.least_share(options.birth_area)
-    least = np.maximum(share * expected, options.birth_area * sizes.smallest)
+    least = _least(rest.means, sizes, options)
     # What comes in beside an object may well be more of it, and the rest of a patch of a large one.
     least *= np.where(untouched, _come_in(rest, sizes, state.scene.size), 1.0)
     left = np.where(untouched, 0.0, _left_over(rest, state.objects, sizes))
-    enough = rest.mass >= np.maximum(np.maximum(least, left), _SMALLEST)
+    enough = rest.mass >= np.maximum(least, left)
+    if not sizes.upright:
+        # What stands upright comes apart; what lies flat and is small may be all there is to see.
+        objects = state.objects
+        means = np.concatenate([objects.means, rest.means[enough]])
+        extents = np.concatenate([objects.extents, rest.scatters[enough]])
+        lonely = (_distances(rest, means, extents) > _APART**2).all(axis=0)
+        enough |= untouched & lonely & (rest.mass >= _SLIGHT * sizes.areas(rest.means))
+    enough &= rest.mass >= _SMALLEST
     crowded = enough & (rest.mass > _GROUP * expected)
     single = np.flatnonzero(enough & ~crowded)
     extents = sizes.clamp(rest.scatters[single], rest.means[single])
@@ -203,6 +217,29 @@ def resolve(
     )
 
 
+def slight(
+    objects: Objects, sizes: SizeModel | None, options: TrackingOptions
+) -> NDArray[np.bool_]:
+    """Return which objects show less than usual ones do where they are, shape (k,)."""
+    if sizes is None or sizes.upright:
+        return np.zeros(len(objects), dtype=bool)
+    return np.asarray(objects.usual < _least(objects.means, sizes, options))
+
+
+def _least(means: Array, sizes: SizeModel, options: TrackingOptions) -> Array:
+    """Return the foreground that makes a usual new object at each position, (k,), px²."""
+    share = sizes.least_share(options.birth_area)
+    least: Array = np.maximum(share * sizes.newborn(means), options.birth_area * sizes.smallest)
+    return least
+
+
+def _distances(rest: Blobs, means: Array, extents: Array) -> Array:
+    """Return how far the patches are from k ellipses, squared standard deviations, (k, B)."""
+    apart = rest.means - means[:, None]
+    squares: Array = np.einsum("kbi,kij,kbj->kb", apart, inverses(extents), apart)
+    return squares
+
+
 def _left_over(rest: Blobs, objects: Objects, sizes: SizeModel) -> Array:
     """Return the foreground that large objects leave over where patches are, (B,), px².
 
@@ -212,9 +249,8 @@ def _left_over(rest: Blobs, objects: Objects, sizes: SizeModel) -> Array:
     large = objects.chosen(objects.areas > _LARGE * sizes.areas(objects.means))
     if not len(large):
         return np.zeros(len(rest))
-    apart = rest.means - large.means[:, None]
-    distance = np.einsum("kbi,kij,kbj->kb", apart, inverses(large.extents), apart)
-    left: Array = np.where(distance < _BESIDE**2, _OF_IT * large.areas[:, None], 0.0).max(axis=0)
+    near = _distances(rest, large.means, large.extents) < _BESIDE**2
+    left: Array = np.where(near, _OF_IT * large.areas[:, None], 0.0).max(axis=0)
     return left
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tracker.config import TrackingOptions
 from tracker.mixture import Stats, inverses, sides, sums
 from tracker.tracking.assignment import assigned
-from tracker.tracking.births import resolve, smallest, united
+from tracker.tracking.births import resolve, slight, smallest, united
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts
 from tracker.tracking.groups import find_groups
@@ -46,6 +46,8 @@ _HABIT = 0.5  # s over which the velocity counts with which a walker goes on uns
 _ASKED_EVERY = 4  # frames from one question to the next whether several objects are one,
 _LORRY = 6.0  # times the typical area from which on that is asked,
 _WITHIN = 2.2  # and standard deviations of the patch within which they are
+_SLIGHT_TRIAL = 2  # trials that what is smaller than usual must stand,
+_STIRRED = 2.0  # and standard deviations, half a length, that it must go
 _CLUTTER = 0.3  # how likely a sighting is without an object, relative to one with
 
 
@@ -403,6 +405,10 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
             objects = objects.joined(_newborn(state, found.stats))
             state = replace(state, objects=objects, next_id=state.next_id + len(found))
     lasting = ~objects.confirmed & (objects.hits >= options.birth_frames)
+    # What is small may be a piece, or a flicker: it must last, and go.
+    gone = np.hypot(*(objects.means - objects.origin).T) > _STIRRED * objects.lengths
+    gone &= objects.hits >= _SLIGHT_TRIAL * options.birth_frames
+    lasting &= gone | ~_whole(state) | ~slight(objects, state.sizes, options)
     if state.population and confirmed + lasting.sum() > state.population:
         lasting = _believed(state, lasting, options)
     if not lasting.any():
@@ -498,11 +504,12 @@ def learn(state: State, info: Info) -> State:
         return state
     if not len(new):
         return state
-    patches = state.patches.joined(new)
+    patches = state.patches.joined(new).newest()
     unlearned = state.unlearned + len(new)
     if unlearned < max(_REFIT, len(objects)):
         return replace(state, patches=patches, unlearned=unlearned)
-    return replace(state, patches=patches, unlearned=0, sizes=fit_sizes(patches))
+    sizes = fit_sizes(state.surveyed.joined(patches))
+    return replace(state, patches=patches, unlearned=0, sizes=sizes)
 
 
 def _singles(state: State) -> Patches:

@@ -8,6 +8,7 @@ cars).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,8 @@ _CLAMP_RANGE = (0.3, 0.9)  # within these limits, as logarithms
 _CLASSES = 2.0  # spreads of log s over all kinds of objects, relative to that of the usual kind
 _STAYED = 0.03  # lengths, and of the logarithm of the length, within which a patch has stayed
 _RECENT = 50  # patches among which one that stands is found again
-_KEPT = 800  # newest patches remembered
+_KEPT = 800  # newest patches remembered,
+_SURVEYED = 3000  # and about as many of a survey's
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,20 @@ class Patches:
         return len(self.areas)
 
     def joined(self, other: Patches) -> Patches:
-        """Return both, the oldest forgotten."""
+        """Return both, those of `other` last."""
         return Patches(
-            np.concatenate([self.means, other.means])[-_KEPT:],
-            np.concatenate([self.covariances, other.covariances])[-_KEPT:],
-            np.concatenate([self.areas, other.areas])[-_KEPT:],
+            np.concatenate([self.means, other.means]),
+            np.concatenate([self.covariances, other.covariances]),
+            np.concatenate([self.areas, other.areas]),
         )
+
+    def newest(self) -> Patches:
+        """Return them without the oldest, which are forgotten."""
+        return self.part(np.arange(len(self)) >= len(self) - _KEPT)
+
+    def thinned(self) -> Patches:
+        """Return as many of them as are remembered of a survey, from all over it."""
+        return self.part(np.arange(len(self)) % max(ceil(len(self) / _SURVEYED), 1) == 0)
 
     def part(self, which: NDArray[np.bool_]) -> Patches:
         """Return some of them, those where `which`, shape (n,), is true."""

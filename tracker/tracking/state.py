@@ -288,8 +288,8 @@ class State:
         The id of the next object; ids are never used again.
     reach
         Shape (4,), typical `Objects.reach` of single objects.
-    patches
-        What the size model is fitted to.
+    surveyed, patches
+        What the size model is fitted to: patches of the survey, and those seen since.
     sizes
         The size model, or None while too little was seen.
     unlearned
@@ -310,6 +310,7 @@ class State:
     episodes: tuple[Episode, ...] = ()
     next_id: int = 1
     reach: Array = field(default_factory=lambda: np.full(4, 2.0))
+    surveyed: Patches = NO_PATCHES
     patches: Patches = NO_PATCHES
     sizes: SizeModel | None = None
     unlearned: int = 0

@@ -47,7 +47,9 @@ def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
     )
     sizes = fit_sizes(patches)
     population = 0 if sizes is None else census(scene, sizes)
-    return State(patches=patches, sizes=sizes, scene=scene, hidden=hidden, population=population)
+    return State(
+        surveyed=patches.thinned(), sizes=sizes, scene=scene, hidden=hidden, population=population
+    )
 
 
 def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
