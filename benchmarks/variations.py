@@ -16,7 +16,7 @@ from tracker import Config, Points, Scene, tracking
 from tracker.config import TrackingOptions
 from tracker.mixture import Stats
 from tracker.mixture.coverage import Silhouettes, sums
-from tracker.tracking import births, contact, lag, policy, tracker
+from tracker.tracking import births, contact, lag, policy, surveyed
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.sightings import Sightings
 from tracker.tracking.sizes import SizeModel
@@ -114,7 +114,7 @@ ABLATION = (
         "size model",
         patches=(
             (policy, "fit_sizes", lambda _: None),
-            (tracker, "fit_sizes", lambda _: None),
+            (surveyed, "fit_sizes", lambda _: None),
         ),
     ),
     Variation(

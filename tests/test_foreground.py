@@ -457,6 +457,25 @@ def test_objects_of_the_first_frames_leave_no_ghosts_where_others_pass() -> None
     assert overlap(points, inside) > 0.8
 
 
+def test_a_live_source_is_looked_back_at_while_it_is_young() -> None:
+    world = World()
+    foreground = make_foreground(
+        ForegroundOptions(model="running", learning_seconds=3.0), SIZE, [], live=True
+    )
+    scenes = []
+    for index in range(int(4 * FPS)):
+        phase = 0.08 * index
+        places = [(40.0 + 25 * np.cos(phase), 60 + 25 * np.sin(phase)), (120.0, 100 - 0.8 * index)]
+        points = foreground.points(Frame(index, index / FPS, world.draw(*places)))
+        if points.scene is not None:
+            scenes.append((index / FPS, points.scene))
+    assert scenes
+    assert scenes[-1][0] < 3.5
+    blobs = [blob for blob in scenes[-1][1].blobs if not blob.border]
+    soft = RADIUS + 1  # the picture is blurred by a cell
+    assert np.median([blob.area for blob in blobs]) == pytest.approx(np.pi * soft**2, rel=0.1)
+
+
 def test_what_comes_in_the_first_seconds_and_stays_is_no_background() -> None:
     world = World()
     foreground = made("running", world, seconds=1.0)

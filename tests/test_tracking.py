@@ -728,3 +728,25 @@ def test_names_survive_frames_that_are_left_out_of_a_recording() -> None:
     for track in after.tracks:
         assert abs(track.mean[1] - kept[track.id]) < 5
         assert track.identity_confidence < 0.5, "where they went in between, nobody saw"
+
+
+def test_a_look_back_teaches_the_number_and_withdraws_ghosts() -> None:
+    places = [(60.0 + 60 * i, 80.0) for i in range(4)]
+    ghost = (150.0, 160.0)
+    everyone = union(*(filled(np.array(place)) for place in (*places, ghost)))
+    tracker = Tracker(scene=Scene(size=(320, 240)))
+    assert len(follow([everyone] * 10, tracker)[-1].tracks) == 5
+    without = union(*(filled(np.array(place)) for place in places))
+    area = 4 * np.pi * 36.0
+    blobs = tuple(
+        Blob(np.array([x, 20.0 + 9 * sample]), ROUND, area, border=False, sample=sample)
+        for sample in range(20)
+        for x, _ in places
+    )
+    scene = Scene(size=(320, 240), blobs=blobs, samples=20)
+    last = follow([Points(without), Points(without, scene=scene)], tracker)[-1]
+    assert len(last.tracks) == 4
+    assert sum(event.kind == "death" for event in last.diagnostics.events) == 1
+    assert tracker.state.population == 4
+    assert tracker.state.sizes is not None
+    assert tracker.state.sizes.areas(np.array([[100.0, 100.0]]))[0] == pytest.approx(area)

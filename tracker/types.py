@@ -62,6 +62,9 @@ class Points:
         say nothing about single objects.
     drift
         Speed at which the picture as a whole moves, px per second; 0 where the camera stands.
+    scene
+        What a look back at the first seconds of a live source has told of the place, in the frame
+        in which it did.
     """
 
     coordinates: Array
@@ -70,6 +73,7 @@ class Points:
     spacing: float = 1.0
     flood: bool = False
     drift: float = 0.0
+    scene: Scene | None = None
 
     def __len__(self) -> int:
         return len(self.coordinates)

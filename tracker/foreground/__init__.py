@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from tracker.foreground.gaussian import (
 from tracker.foreground.grid import Grid
 from tracker.foreground.models import OpenCVBackground, ThresholdBackground
 from tracker.foreground.occluders import find_occluders
+from tracker.foreground.opening import Opening
 from tracker.foreground.shadow import ShadowTest, is_grey
 from tracker.foreground.survey import (
     Patch,
@@ -175,11 +177,12 @@ def samples_wanted(options: ForegroundOptions, size: tuple[int, int]) -> int:
 def _unsurveyed(name: str, options: ForegroundOptions, grid: Grid) -> Detector:
     """Make a model that has seen nothing yet."""
     background: Background
-    shadow = None
+    shadow = review = None
     if name == "running":
-        background = RunningBackground(
+        background = running = RunningBackground(
             Sensitivity(options.threshold), learning_seconds=options.learning_seconds
         )
+        review = partial(_review, running.opening, grid, options)
         shadow = ShadowTest() if options.shadows else None
     elif name == "threshold":
         background = ThresholdBackground(options.polarity, adaptive=options.adaptive)
@@ -192,6 +195,21 @@ def _unsurveyed(name: str, options: ForegroundOptions, grid: Grid) -> Detector:
         shadow=shadow,
         flood_share=options.flood_share,
         scene=Scene(size=grid.picture, step=float(np.sqrt(grid.cell_area))),
+        review=review,
+    )
+
+
+def _review(opening: Opening, grid: Grid, options: ForegroundOptions) -> Scene | None:
+    """Look back at the first seconds of a live source as at the samples of a file."""
+    images = opening.review()
+    if images is None:
+        return None
+    patches = _survey(images, grid, options).patches
+    return Scene(
+        size=grid.picture,
+        blobs=tuple(patch.blob for patch in patches),
+        samples=len(images),
+        step=float(np.sqrt(grid.cell_area)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import cv2
@@ -73,6 +74,8 @@ class Detector:
         Share of the region whose change at once counts as a light being switched.
     scene
         What is known of the place beforehand.
+    review
+        Tells what the frames so far have taught of it, now and then; None: never.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Detector:
         shadow: ShadowTest | None,
         flood_share: float,
         scene: Scene,
+        review: Callable[[], Scene | None] | None = None,
     ) -> None:
         self.background = background
         self.grid = grid
@@ -91,6 +95,7 @@ class Detector:
         self.shadow = shadow
         self.flood_cells = flood_share * np.count_nonzero(region)
         self.scene = scene
+        self.review = review
         self.spacing = float(np.sqrt(grid.cell_area))
         self.flooded: float | None = None
         self.steadiness = Steadiness()
@@ -126,6 +131,7 @@ class Detector:
             colors=color_bins(at(image, cells)),
             spacing=self.spacing,
             drift=drift,
+            scene=None if self.review is None else self.review(),
         )
 
     def _changed(self, image: Image) -> Mask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.foreground.light import gain
 from tracker.foreground.survey import rank_filter
@@ -14,6 +15,12 @@ SHORTEST = 0.1
 
 GROWTH = 0.15
 """and relative to the time since the first: the median always is that of most of the time."""
+
+FIRST_REVIEW = 12
+"""Pictures that are enough to look back at, and again after"""
+
+REVIEW_EVERY = 4
+"""more."""
 
 
 class Opening:
@@ -33,6 +40,7 @@ class Opening:
         self.begin: float | None = None
         self.latest = 0.0
         self.pictures: list[Image] = []
+        self.reviewed = 0
 
     def due(self, time: float) -> bool:
         """Tell whether a picture is wanted at `time`, s."""
@@ -53,6 +61,13 @@ class Opening:
         return rank_filter(
             np.stack([_lit(one, image) for one in self.pictures]), len(self.pictures) // 2
         )
+
+    def review(self) -> NDArray[np.uint8] | None:
+        """Return the pictures, shape (count, height, width, 3), when it is time to look back."""
+        if len(self.pictures) < max(FIRST_REVIEW, self.reviewed + REVIEW_EVERY):
+            return None
+        self.reviewed = len(self.pictures)
+        return np.stack(self.pictures)
 
 
 def _lit(image: Image, reference: Image) -> Image:

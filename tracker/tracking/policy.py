@@ -17,6 +17,7 @@ from tracker.tracking.groups import find_groups
 from tracker.tracking.sightings import COLOR_RATE, Sightings, sight
 from tracker.tracking.sizes import Patches, fit_sizes
 from tracker.tracking.state import Objects, State
+from tracker.tracking.surveyed import surveyed
 from tracker.types import Array, Contact, Event, Points
 
 _OWN = 100.0  # points that an object's own extent is worth against those of a frame
@@ -100,6 +101,8 @@ def step(state: State, points: Points, time: float, options: TrackingOptions) ->
         The new state, and what happened.
     """
     prior = predict(state, time, options)
+    if points.scene is not None:
+        prior = surveyed(prior, points.scene)
     if points.flood:
         return hold(prior, points)
     state, info = refine(prior, points, options)
@@ -107,6 +110,8 @@ def step(state: State, points: Points, time: float, options: TrackingOptions) ->
     if contacts or events:
         info = replace(info, events=info.events + events, contacts=contacts)
     state, info = retire(state, info, options)
+    if points.scene is not None:
+        state, info = withdraw(state, info, options)
     state, info = recover(state, info, options)
     state = adopt(state, options)
     state, info = unite(state, info, options)
@@ -281,6 +286,28 @@ def retire(state: State, info: Info, options: TrackingOptions) -> tuple[State, I
     events = tuple(Event("death", (int(i),)) for i in ended)
     return (
         state.with_objects(objects.chosen(~leaving)),
+        replace(info, events=info.events + events),
+    )
+
+
+def withdraw(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
+    """Let go of objects that were started before the place was known, and are none by what is.
+
+    Ghosts that have gone without ever having moved, and what is more than there always are.
+    """
+    objects = state.objects
+    gone = objects.missing & ~objects.mobile
+    number = options.objects or state.population
+    left = np.flatnonzero(objects.confirmed & ~gone)
+    if number and len(left) > number:
+        doubt = np.lexsort([objects.hits[left], objects.existence[left], ~objects.missing[left]])
+        gone[left[doubt[: len(left) - number]]] = True
+    if not gone.any():
+        return state, info
+    ended = objects.ids[gone & objects.confirmed]
+    events = tuple(Event("death", (int(i),)) for i in ended)
+    return (
+        state.with_objects(objects.chosen(~gone)),
         replace(info, events=info.events + events),
     )
 

@@ -8,12 +8,11 @@ import numpy as np
 
 from tracker.config import Config, TrackingOptions
 from tracker.mixture import sides
-from tracker.tracking.census import census
 from tracker.tracking.contact import identities
 from tracker.tracking.lattice import Lattice
 from tracker.tracking.policy import Info, step
-from tracker.tracking.sizes import Patches, distinct, fit_sizes
 from tracker.tracking.state import NO_SCENE, State
+from tracker.tracking.surveyed import surveyed
 from tracker.types import (
     COLOR_BINS,
     Array,
@@ -34,22 +33,7 @@ def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
         rows, columns = np.nonzero(scene.occluders)
         cells = (np.stack([columns, rows], axis=1).astype(np.float64) + 0.5) * scene.step - 0.5
         hidden, _ = Lattice.of(cells, scene.step)
-    whole = [b for b in scene.blobs if not b.border]
-    if not whole:
-        return State(scene=scene, hidden=hidden)
-    patches = distinct(
-        Patches(
-            np.array([b.mean for b in whole]),
-            np.array([b.covariance for b in whole]),
-            np.array([b.area for b in whole]),
-        ),
-        np.array([b.sample for b in whole]),
-    )
-    sizes = fit_sizes(patches)
-    population = 0 if sizes is None else census(scene, sizes)
-    return State(
-        surveyed=patches.thinned(), sizes=sizes, scene=scene, hidden=hidden, population=population
-    )
+    return surveyed(State(scene=scene, hidden=hidden), scene)
 
 
 def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
