@@ -65,7 +65,7 @@ def smallest(state: State, options: TrackingOptions) -> float:
         return _SMALLEST
     inside = 1.0 if state.scene.size is None else _LEAST_INSIDE
     share = options.birth_area * inside
-    if not state.sizes.upright:
+    if _small_ones(state, options):
         share = min(share, _SLIGHT)
     return max(_SMALLEST, share * state.sizes.smallest)
 
@@ -183,8 +183,7 @@ def resolve(
     least *= np.where(untouched, _come_in(rest, sizes, state.scene.size), 1.0)
     left = np.where(untouched, 0.0, _left_over(rest, state.objects, sizes))
     enough = rest.mass >= np.maximum(least, left)
-    if not sizes.upright:
-        # What stands upright comes apart; what lies flat and is small may be all there is to see.
+    if _small_ones(state, options):
         objects = state.objects
         means = np.concatenate([objects.means, rest.means[enough]])
         extents = np.concatenate([objects.extents, rest.scatters[enough]])
@@ -217,13 +216,22 @@ def resolve(
     )
 
 
-def slight(
-    objects: Objects, sizes: SizeModel | None, options: TrackingOptions
-) -> NDArray[np.bool_]:
+def slight(state: State, options: TrackingOptions) -> NDArray[np.bool_]:
     """Return which objects show less than usual ones do where they are, shape (k,)."""
-    if sizes is None or sizes.upright:
+    objects = state.objects
+    if state.sizes is None or not _small_ones(state, options):
         return np.zeros(len(objects), dtype=bool)
-    return np.asarray(objects.usual < _least(objects.means, sizes, options))
+    return np.asarray(objects.usual < _least(objects.means, state.sizes, options))
+
+
+def _small_ones(state: State, options: TrackingOptions) -> bool:
+    """Tell whether what is small may be an object, and not a piece of one.
+
+    What stands upright comes apart into a head, a trunk and legs; and where the number of objects
+    is known, they are of one kind.
+    """
+    number = options.objects or state.population
+    return state.sizes is not None and not state.sizes.upright and not number
 
 
 def _least(means: Array, sizes: SizeModel, options: TrackingOptions) -> Array:

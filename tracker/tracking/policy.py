@@ -435,7 +435,7 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     # What is small may be a piece, or a flicker: it must last, and go.
     gone = np.hypot(*(objects.means - objects.origin).T) > _STIRRED * objects.lengths
     gone &= objects.hits >= _SLIGHT_TRIAL * options.birth_frames
-    lasting &= gone | ~_whole(state) | ~slight(objects, state.sizes, options)
+    lasting &= gone | ~_whole(state) | ~slight(state, options)
     if state.population and confirmed + lasting.sum() > state.population:
         lasting = _believed(state, lasting, options)
     if not lasting.any():
