@@ -53,9 +53,7 @@ _LARGE = 2.5  # times the typical area, from which on an object is of another ki
 _BESIDE = 6.0  # standard deviations from it within which foreground may be more of it,
 _OF_IT = 0.35  # unless it has this share of its area
 _SLIGHT = 0.12  # of the typical area: what has less is no object, however it moves
-_APART = (
-    6.0  # standard deviations from all others, within which what has little is one of their pieces
-)
+_APART = 6.0  # standard deviations from all others, within which what has little is of them
 _SHARE = 0.25  # of the largest object known, likewise
 
 
@@ -184,11 +182,8 @@ def resolve(
     left = np.where(untouched, 0.0, _left_over(rest, state.objects, sizes))
     enough = rest.mass >= np.maximum(least, left)
     if _small_ones(state, options):
-        objects = state.objects
-        means = np.concatenate([objects.means, rest.means[enough]])
-        extents = np.concatenate([objects.extents, rest.scatters[enough]])
-        lonely = (_distances(rest, means, extents) > _APART**2).all(axis=0)
-        enough |= untouched & lonely & (rest.mass >= _SLIGHT * sizes.areas(rest.means))
+        some = untouched & (rest.mass >= _SLIGHT * sizes.areas(rest.means))
+        enough |= some & _lonely(rest, enough, state.objects)
     enough &= rest.mass >= _SMALLEST
     crowded = enough & (rest.mass > _GROUP * expected)
     single = np.flatnonzero(enough & ~crowded)
@@ -246,6 +241,13 @@ def _distances(rest: Blobs, means: Array, extents: Array) -> Array:
     apart = rest.means - means[:, None]
     squares: Array = np.einsum("kbi,kij,kbj->kb", apart, inverses(extents), apart)
     return squares
+
+
+def _lonely(rest: Blobs, usual: NDArray[np.bool_], objects: Objects) -> NDArray[np.bool_]:
+    """Return which patches are far from all objects and from the `usual` patches, shape (B,)."""
+    means = np.concatenate([objects.means, rest.means[usual]])
+    extents = np.concatenate([objects.extents, rest.scatters[usual]])
+    return np.asarray((_distances(rest, means, extents) > _APART**2).all(axis=0))
 
 
 def _left_over(rest: Blobs, objects: Objects, sizes: SizeModel) -> Array:
