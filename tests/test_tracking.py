@@ -750,3 +750,23 @@ def test_a_look_back_teaches_the_number_and_withdraws_ghosts() -> None:
     assert tracker.state.population == 4
     assert tracker.state.sizes is not None
     assert tracker.state.sizes.areas(np.array([[100.0, 100.0]]))[0] == pytest.approx(area)
+
+
+def test_the_number_of_the_first_seconds_is_forgotten_where_many_more_come() -> None:
+    tracker = Tracker(scene=Scene(size=(640, 480)))
+    area = 4 * np.pi * 36.0
+    blobs = tuple(
+        Blob(np.array([60.0 + 9 * sample, 80.0]), ROUND, area, border=False, sample=sample)
+        for sample in range(20)
+    )
+    scene = Scene(size=(640, 480), blobs=blobs, samples=20)
+    alone = [filled(np.array([60.0 + 2 * i, 80.0])) for i in range(20)]
+    follow([Points(alone[0], scene=scene), *alone[1:]], tracker)
+    assert tracker.state.population == 1
+    crowd = [
+        union(*(filled(np.array([100.0 + 2 * i, 80.0 + 60 * row])) for row in range(5)))
+        for i in range(80)
+    ]
+    last = follow(crowd, tracker)[-1]
+    assert len(last.tracks) == 5
+    assert tracker.state.population == 0

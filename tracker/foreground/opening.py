@@ -17,7 +17,7 @@ GROWTH = 0.15
 """and relative to the time since the first: the median always is that of most of the time."""
 
 FIRST_REVIEW = 12
-"""Pictures that are enough to look back at, and again after"""
+"""Pictures that are enough to look back at: a frame waits for it. And again after"""
 
 REVIEW_EVERY = 4
 """more."""
@@ -63,11 +63,12 @@ class Opening:
         )
 
     def review(self) -> NDArray[np.uint8] | None:
-        """Return the pictures, shape (count, height, width, 3), when it is time to look back."""
+        """Return pictures of all times, (count, height, width, 3), when one is to look back."""
         if len(self.pictures) < max(FIRST_REVIEW, self.reviewed + REVIEW_EVERY):
             return None
         self.reviewed = len(self.pictures)
-        return np.stack(self.pictures)
+        chosen = np.linspace(0, self.reviewed - 1, FIRST_REVIEW).astype(np.intp)
+        return np.stack([self.pictures[index] for index in chosen])
 
 
 def _lit(image: Image, reference: Image) -> Image:

@@ -49,6 +49,7 @@ _LORRY = 6.0  # times the typical area from which on that is asked,
 _WITHIN = 2.2  # and standard deviations of the patch within which they are
 _SLIGHT_TRIAL = 2  # trials that what is smaller than usual must stand,
 _STIRRED = 2.0  # and standard deviations, half a length, that it must go
+_MISLED = 1.5  # times the number of objects in the first seconds, beyond which it tells nothing
 _CLUTTER = 0.3  # how likely a sighting is without an object, relative to one with
 
 
@@ -442,6 +443,8 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
         return state, info
     births = tuple(Event("birth", (int(i),)) for i in objects.ids[lasting])
     known = replace(objects, confirmed=objects.confirmed | lasting)
+    if not state.scene.samples and known.confirmed.sum() > _MISLED * state.population:
+        state = replace(state, population=0)  # what the first seconds showed does not last
     return state.with_objects(known), replace(info, events=info.events + births)
 
 
