@@ -175,6 +175,7 @@ def write(path: Path, images: list[Image], fps: float, crf: int) -> None:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
         stream.width, stream.height, stream.pix_fmt = width // 2 * 2, height // 2 * 2, "yuv420p"
         stream.options = {"crf": str(crf), "preset": "veryfast"}
+        stream.codec_context.thread_count = 1  # several write other pictures from run to run
         for image in images:
             even = np.ascontiguousarray(image[: height // 2 * 2, : width // 2 * 2])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="bgr24")))
