@@ -283,12 +283,7 @@ def retire(state: State, info: Info, options: TrackingOptions) -> tuple[State, I
         leaving &= ~objects.confirmed
     if not leaving.any():
         return state, info
-    ended = objects.ids[leaving & objects.confirmed]
-    events = tuple(Event("death", (int(i),)) for i in ended)
-    return (
-        state.with_objects(objects.chosen(~leaving)),
-        replace(info, events=info.events + events),
-    )
+    return _without(state, info, leaving)
 
 
 def withdraw(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
@@ -305,12 +300,7 @@ def withdraw(state: State, info: Info, options: TrackingOptions) -> tuple[State,
         gone[left[doubt[: len(left) - number]]] = True
     if not gone.any():
         return state, info
-    ended = objects.ids[gone & objects.confirmed]
-    events = tuple(Event("death", (int(i),)) for i in ended)
-    return (
-        state.with_objects(objects.chosen(~gone)),
-        replace(info, events=info.events + events),
-    )
+    return _without(state, info, gone)
 
 
 def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
@@ -448,6 +438,17 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     return state.with_objects(known), replace(info, events=info.events + births)
 
 
+def _without(state: State, info: Info, gone: NDArray[np.bool_]) -> tuple[State, Info]:
+    """Let go of objects, and tell of those that were reported."""
+    objects = state.objects
+    ended = objects.ids[gone & objects.confirmed]
+    events = tuple(Event("death", (int(i),)) for i in ended)
+    return (
+        state.with_objects(objects.chosen(~gone)),
+        replace(info, events=info.events + events),
+    )
+
+
 def _strayed(state: State, options: TrackingOptions) -> NDArray[np.bool_]:
     """Return which objects are lost that must be somewhere, as all that there are have names.
 
@@ -513,10 +514,8 @@ def unite(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     velocity = np.median(states[members, 2:], axis=0)
     states[kept] = np.append(blobs.means[patch], velocity)
     extents[kept] = blobs.scatters[patch]
-    ended = objects.ids[pieces & objects.confirmed]
-    events = tuple(Event("death", (int(i),)) for i in ended)
-    whole = replace(objects, states=states, extents=extents).chosen(~pieces)
-    return state.with_objects(whole), replace(info, events=info.events + events)
+    whole = replace(objects, states=states, extents=extents)
+    return _without(state.with_objects(whole), info, pieces)
 
 
 def learn(state: State, info: Info) -> State:
