@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tracker.config import ForegroundOptions
 from tracker.errors import ConfigError
@@ -19,13 +19,15 @@ from tracker.foreground.gaussian import (
     RunningBackground,
     Sensitivity,
 )
-from tracker.foreground.grid import Grid
+from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.models import OpenCVBackground, ThresholdBackground
 from tracker.foreground.occluders import find_occluders
 from tracker.foreground.opening import Opening
 from tracker.foreground.shadow import ShadowTest, is_grey
 from tracker.foreground.survey import (
+    ENOUGH,
     Patch,
+    Statistics,
     background_statistics,
     find_patches,
     one_light,
@@ -46,8 +48,8 @@ FEWEST_CELLS_PER_OBJECT = 100
 MOST_CELLS = 250_000
 """cells."""
 
-FIRST_LOOK = 24
-"""Samples that tell the size of objects, for the choice of the scale."""
+FEWEST_SAMPLES = 24
+"""Samples that even the largest picture has."""
 
 FINEST_CELLS = 520_000
 """Cells that the largest picture has."""
@@ -103,50 +105,34 @@ def make_foreground(
         return _unsurveyed(name, options, coarse)
     used = one_light(kept)
     del kept
-    few = used[:: max(1, len(used) // FIRST_LOOK)]
-    area = typical_area(_survey(_coarsened(few, coarse), coarse, options).patches)
-    grid = coarse
+    stride = max(1, len(used) // ENOUGH)
+    survey = _Survey.of(used, stride, coarse, options)
+    area = typical_area(survey.patches)
     if not options.scale and area is not None:
         grid = Grid.scaled(size, 1 / _divisor(area, size))
-    images = _coarsened(used, grid)
-    survey = _survey(images, grid, options)
-    count = len(images)
-    del images  # they take more memory than all that follows
+        if grid != coarse:
+            survey = _Survey.of(used, stride, grid, options)
+    survey.complete(used, stride)
+    count = len(used)
+    del used  # they take more memory than all that follows
     occluders = None
     if area is not None:
-        occluders = find_occluders(survey.masks, area / grid.cell_area)
+        occluders = find_occluders(survey.masks, area / survey.grid.cell_area)
     scene = Scene(
         size=size,
         blobs=tuple(patch.blob for patch in survey.patches),
         samples=count,
         occluders=occluders,
-        step=float(np.sqrt(grid.cell_area)),
+        step=float(np.sqrt(survey.grid.cell_area)),
     )
     return Detector(
-        survey.background,
-        grid,
-        grid.region(options),
+        survey.background(),
+        survey.grid,
+        survey.region,
         shadow=survey.shadow,
         flood_share=options.flood_share,
         scene=scene,
     )
-
-
-def _coarsened(images: list[Image], grid: Grid) -> NDArray[np.uint8]:
-    """Return `images` on the raster, shape (count, height, width, 3).
-
-    Takes them out of the list on the way: all of them twice would be too much for the memory.
-    """
-    width, height = grid.cells
-    raster = np.empty((len(images), height, width, 3), np.uint8)
-
-    def coarsen(place: int) -> None:
-        raster[place] = grid.coarsen(images[place])
-        images[place] = raster[place]
-
-    side_by_side(coarsen, range(len(images)))
-    images.clear()
-    return raster
 
 
 def _divisor(area: float, size: tuple[int, int]) -> int:
@@ -171,7 +157,7 @@ def sample_grid(options: ForegroundOptions, size: tuple[int, int]) -> Grid:
 def samples_wanted(options: ForegroundOptions, size: tuple[int, int]) -> int:
     """Return how many sampled frames of a picture of `size`, px, fit into memory."""
     width, height = sample_grid(options, size).cells
-    return min(options.samples, max(SAMPLE_BYTES // (3 * width * height), FIRST_LOOK))
+    return min(options.samples, max(SAMPLE_BYTES // (3 * width * height), FEWEST_SAMPLES))
 
 
 def _unsurveyed(name: str, options: ForegroundOptions, grid: Grid) -> Detector:
@@ -204,7 +190,7 @@ def _review(opening: Opening, grid: Grid, options: ForegroundOptions) -> Scene |
     images = opening.review()
     if images is None:
         return None
-    patches = _survey(images, grid, options).patches
+    patches = _Survey.of(images, 1, grid, options).patches
     return Scene(
         size=grid.picture,
         blobs=tuple(patch.blob for patch in patches),
@@ -213,46 +199,67 @@ def _review(opening: Opening, grid: Grid, options: ForegroundOptions) -> Scene |
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Survey:
-    background: GaussianBackground
-    patches: list[Patch]
-    masks: NDArray[np.uint8]
+    """What samples show of a place: its background on a raster, and the objects in front of it."""
+
+    grid: Grid
+    options: ForegroundOptions
+    statistics: Statistics
+    sensitivity: Sensitivity
     shadow: ShadowTest | None
+    region: Mask
+    patches: list[Patch] = field(default_factory=list)
+    masks: list[Mask] = field(default_factory=list)
 
-
-def _survey(images: NDArray[np.uint8], grid: Grid, options: ForegroundOptions) -> _Survey:
-    """Learn the background of `images` and find the objects in front of it."""
-    statistics = background_statistics(images)
-    grey = is_grey(images)
-    shadow = ShadowTest() if options.shadows and not grey else None
-    region = grid.region(options)
-    sensitivity = Sensitivity(options.threshold)
-    masks = np.empty(images.shape[:3], np.uint8)
-    for again in (grey, False):
-        background = GaussianBackground(
-            statistics.mean,
-            statistics.noise,
-            sensitivity,
-            learning_seconds=options.learning_seconds,
+    @classmethod
+    def of(
+        cls, samples: Sequence[Image], stride: int, grid: Grid, options: ForegroundOptions
+    ) -> Self:
+        """Learn the background of every `stride`-th sample, and find the objects in these."""
+        images = side_by_side(grid.coarsen, samples[::stride])
+        grey = is_grey(*images)
+        survey = cls(
+            grid,
+            options,
+            background_statistics(images),
+            Sensitivity(options.threshold),
+            ShadowTest() if options.shadows and not grey else None,
+            grid.region(options),
         )
+        numbers = range(0, len(samples), stride)
+        survey._look(numbers, images)
+        contrast = typical_contrast(survey.patches)
+        if grey and contrast is not None:
+            # Arenas without colour: what differs less than half as much as objects is not one.
+            least = max(survey.sensitivity.contrast, OBJECT_CONTRAST * contrast)
+            survey.sensitivity = Sensitivity(options.threshold, least)
+            survey.patches, survey.masks = [], []
+            survey._look(numbers, images)
+        return survey
+
+    def complete(self, samples: Sequence[Image], stride: int) -> None:
+        """Find the objects in all other samples."""
+        numbers = [number for number in range(len(samples)) if number % stride]
+        images = side_by_side(self.grid.coarsen, [samples[number] for number in numbers])
+        self._look(numbers, images)
+        self.patches.sort(key=lambda patch: patch.blob.sample)
+
+    def background(self) -> GaussianBackground:
+        """Return the background in the light of most samples."""
+        return GaussianBackground(
+            self.statistics.mean,
+            self.statistics.noise,
+            self.sensitivity,
+            learning_seconds=self.options.learning_seconds,
+        )
+
+    def _look(self, numbers: Sequence[int], images: Sequence[Image]) -> None:
+        """Find the objects in the samples of these numbers."""
+        background = self.background()  # of its own: it follows the light of the samples
         reference = background.reference
-        for mask, image in zip(masks, images, strict=True):
-            mask[:] = clean(background.foreground(image) & region, image, background, shadow)
-        patches = [
-            patch
-            for sample, (mask, image) in enumerate(zip(masks, images, strict=True))
-            for patch in find_patches(mask, image, reference, grid, sample)
-        ]
-        contrast = typical_contrast(patches)
-        if not again or contrast is None:
-            break
-        # Arenas without colour: what differs less than half as much as the objects is not one.
-        sensitivity = Sensitivity(
-            options.threshold, max(sensitivity.contrast, OBJECT_CONTRAST * contrast)
-        )
-    # The survey moved the background through the light of every sample; start anew from most.
-    background = GaussianBackground(
-        statistics.mean, statistics.noise, sensitivity, learning_seconds=options.learning_seconds
-    )
-    return _Survey(background, patches, masks, shadow)
+        for number, image in zip(numbers, images, strict=True):
+            changed = background.foreground(image) & self.region
+            mask = clean(changed, image, background, self.shadow)
+            self.masks.append(mask)
+            self.patches.extend(find_patches(mask, image, reference, self.grid, number))

@@ -6,7 +6,7 @@ where an object was has none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -80,7 +80,7 @@ def shows_more(old: float, new: float) -> bool:
     return old > EDGE * new + 1.0
 
 
-def uncovered(middle: Image, images: NDArray[np.uint8], limit: Mask) -> Image:
+def uncovered(middle: Image, images: Sequence[Image], limit: Mask) -> Image:
     """Return the median of samples without what stood still in most of them but not in all.
 
     Parameters
@@ -88,7 +88,7 @@ def uncovered(middle: Image, images: NDArray[np.uint8], limit: Mask) -> Image:
     middle
         Shape (height, width, 3), the median of the samples.
     images
-        Shape (count, height, width, 3), the samples in the order of their times.
+        The samples in the order of their times, each of the same shape.
     limit
         Shape (height, width), the largest difference that is noise, grey levels.
     """
@@ -111,7 +111,9 @@ def uncovered(middle: Image, images: NDArray[np.uint8], limit: Mask) -> Image:
         shown = _shown(inside, [one[window] for one in changed])
         if np.count_nonzero(shown) < SEEN_LEAST:
             continue
-        below = np.median(images[shown][(slice(None), *window)], axis=0).astype(np.uint8)
+        below = np.median(
+            [images[place][window] for place in np.flatnonzero(shown)], axis=0
+        ).astype(np.uint8)
         if shows_more(outline_edge(middle[window], inside), outline_edge(below, inside)):
             around = cv2.dilate(inside, np.ones((3, 3), np.uint8)) > 0
             ground[window][around] = below[around]

@@ -5,9 +5,13 @@ They show as places with hardly any foreground within a busy neighbourhood.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from tracker.foreground.grid import Mask
 
 FEWEST_SIGHTINGS = 5.0
 """How often an object must have been expected at a place before its absence says anything; half of
@@ -34,13 +38,13 @@ ENCLOSED = 0.75
 SQUARE = np.ones((3, 3), np.uint8)
 
 
-def find_occluders(masks: NDArray[np.uint8], area: float) -> NDArray[np.bool_] | None:
+def find_occluders(masks: Sequence[Mask], area: float) -> NDArray[np.bool_] | None:
     """Return the cells that hide objects, or None where there are none.
 
     Parameters
     ----------
     masks
-        Shape (count, height, width), 255 where a sampled frame has foreground.
+        The foreground of each sampled frame.
     area
         Of a typical object, in cells.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from tracker.foreground.light import gain
 from tracker.foreground.survey import rank_filter
@@ -58,17 +57,15 @@ class Opening:
             self.begin = time
         self.latest = time
         self.pictures.append(image.copy())
-        return rank_filter(
-            np.stack([_lit(one, image) for one in self.pictures]), len(self.pictures) // 2
-        )
+        return rank_filter([_lit(one, image) for one in self.pictures], len(self.pictures) // 2)
 
-    def review(self) -> NDArray[np.uint8] | None:
-        """Return pictures of all times, (count, height, width, 3), when one is to look back."""
+    def review(self) -> list[Image] | None:
+        """Return pictures of all times when one is to look back."""
         if len(self.pictures) < max(FIRST_REVIEW, self.reviewed + REVIEW_EVERY):
             return None
         self.reviewed = len(self.pictures)
         chosen = np.linspace(0, self.reviewed - 1, FIRST_REVIEW).astype(np.intp)
-        return np.stack([self.pictures[index] for index in chosen])
+        return [self.pictures[index] for index in chosen]
 
 
 def _lit(image: Image, reference: Image) -> Image:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tracker.foreground.channels import planes
 from tracker.foreground.grid import Mask
 from tracker.foreground.patches import Patches
+from tracker.types import Image
 
 FloatPixels = NDArray[np.float32]
 
@@ -105,8 +106,12 @@ def grey_objects(
     return np.asarray((alone & (variance > UNEVEN**2))[patches.labels])
 
 
-def is_grey(images: NDArray[np.uint8]) -> bool:
-    """Tell whether `images`, shape (..., height, width, 3), have too little colour for the test."""
-    few = planes(images[..., ::LOOKED_AT_EVERY, ::LOOKED_AT_EVERY, :].reshape(-1, 3))
+def is_grey(*images: Image) -> bool:
+    """Tell whether `images`, each of shape (height, width, 3), have too little colour to test."""
+    few = planes(
+        np.concatenate(
+            [image[::LOOKED_AT_EVERY, ::LOOKED_AT_EVERY].reshape(-1, 3) for image in images]
+        )
+    )
     spread = few.max(axis=0) - few.min(axis=0)
     return bool(spread.mean() < GREY_SCENE_CHROMA)

@@ -82,7 +82,7 @@ def one_light(images: list[Image]) -> list[Image]:
     A lamp that is switched in the middle of a file would otherwise leave a median of both.
     """
     stride = max(1, int(np.sqrt(images[0].size / 3 / LOOKED_AT)))
-    small = np.stack([image[::stride, ::stride] for image in images])
+    small = [np.ascontiguousarray(image[::stride, ::stride]) for image in images]
     middle = rank_filter(small, len(small) // 2)
     gains = np.array([np.log(gain(image, middle)).mean() for image in small])
     near = np.abs(gains[:, None] - gains) < SAME_LIGHT
@@ -92,18 +92,17 @@ def one_light(images: list[Image]) -> list[Image]:
     return [image for image, same in zip(images, commonest, strict=True) if same]
 
 
-def background_statistics(images: NDArray[np.uint8]) -> Statistics:
-    """Return background and noise of `images`, shape (count, height, width, 3), in their order.
+def background_statistics(images: Sequence[Image]) -> Statistics:
+    """Return background and noise of `images`, each of shape (height, width, 3), in their order.
 
     The background is the median of each pixel, without what stood still in most of them. Where the
     light differs among the samples, each is first brought to the light of most.
     """
-    images = images[:: max(1, len(images) // ENOUGH)]
     count = len(images)
     middle = rank_filter(images, count // 2)
     if any((gain(image, middle) != 1.0).any() for image in images):
         lit = middle.astype(np.float32)
-        images = np.stack(side_by_side(partial(_relit, reference=lit), images))
+        images = side_by_side(partial(_relit, reference=lit), images)
         middle = rank_filter(images, count // 2)
     apart = partial(_from_reference, reference=middle.ravel())
     # A level stands for the interval up to the next one.
@@ -140,32 +139,33 @@ def _relit(image: Image, reference: NDArray[np.float32]) -> Image:
 
 
 def rank_filter(
-    images: NDArray[np.uint8], rank: int, levels: Callable[[Levels, slice], Levels] | None = None
+    images: Sequence[Image], rank: int, levels: Callable[[Levels, slice], Levels] | None = None
 ) -> Image:
-    """Return the value of the given rank (from 0) at each pixel, over the first axis.
+    """Return the value of the given rank (from 0) at each pixel, over all images.
 
     Of what `levels` makes of the values of some pixels, shape (count, pixels), where it is given.
     """
-    values = images.reshape(len(images), -1)
-    ranked = np.empty(values.shape[1], np.uint8)
+    values = [image.ravel() for image in images]
+    ranked = np.empty_like(values[0])
 
     def fill(start: int) -> None:
         block = np.s_[start : start + BLOCK]
-        ranked[block] = _bisect(values[:, block] if levels is None else levels(values, block), rank)
+        seen = np.stack([value[block] for value in values])
+        ranked[block] = _bisect(seen if levels is None else levels(seen, block), rank)
 
     side_by_side(fill, range(0, len(ranked), BLOCK))
-    return ranked.reshape(images.shape[1:])
+    return ranked.reshape(images[0].shape)
 
 
-def _from_reference(values: Levels, block: slice, reference: Levels) -> Levels:
-    """Return the distances of some pixels to those of a picture."""
-    seen = values[:, block]
+def _from_reference(seen: Levels, block: slice, reference: Levels) -> Levels:
+    """Return the distances of some pixels, `seen`, to those of a picture."""
     return np.asarray(cv2.absdiff(seen, np.broadcast_to(reference[block], seen.shape)), np.uint8)
 
 
-def _from_neighbours(values: Levels, block: slice) -> Levels:
-    """Return the distances of some pixels to those of the sample before."""
-    return np.asarray(cv2.absdiff(values[1:, block], values[:-1, block]), np.uint8)
+def _from_neighbours(seen: Levels, block: slice) -> Levels:
+    """Return the distances of some pixels, `seen`, to those of the sample before."""
+    del block
+    return np.asarray(cv2.absdiff(seen[1:], seen[:-1]), np.uint8)
 
 
 def _bisect(levels: NDArray[np.uint8], rank: int) -> NDArray[np.uint8]:
