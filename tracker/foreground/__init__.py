@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
@@ -105,23 +105,23 @@ def make_foreground(
         return _unsurveyed(name, options, coarse)
     used = one_light(kept)
     del kept
-    stride = max(1, len(used) // ENOUGH)
-    survey = _Survey.of(used, stride, coarse, options)
+    enough = range(0, len(used), max(1, len(used) // ENOUGH))
+    survey = _Survey.of(_coarsened(used, enough, coarse), coarse, options)
     area = typical_area(survey.patches)
     if not options.scale and area is not None:
         grid = Grid.scaled(size, 1 / _divisor(area, size))
         if grid != coarse:
-            survey = _Survey.of(used, stride, grid, options)
-    survey.complete(used, stride)
-    count = len(used)
-    del used  # they take more memory than all that follows
+            survey = _Survey.of(_coarsened(used, enough, grid), grid, options)
+    others = [number for number in range(len(used)) if number not in enough]
+    survey.look(_coarsened(used, others, survey.grid))
+    patches = sorted(survey.patches, key=lambda patch: patch.blob.sample)
     occluders = None
     if area is not None:
         occluders = find_occluders(survey.masks, area / survey.grid.cell_area)
     scene = Scene(
         size=size,
-        blobs=tuple(patch.blob for patch in survey.patches),
-        samples=count,
+        blobs=tuple(patch.blob for patch in patches),
+        samples=len(used),
         occluders=occluders,
         step=float(np.sqrt(survey.grid.cell_area)),
     )
@@ -133,6 +133,12 @@ def make_foreground(
         flood_share=options.flood_share,
         scene=scene,
     )
+
+
+def _coarsened(samples: Sequence[Image], numbers: Sequence[int], grid: Grid) -> dict[int, Image]:
+    """Return the samples of these numbers on the raster, by number."""
+    images = side_by_side(grid.coarsen, [samples[number] for number in numbers])
+    return dict(zip(numbers, images, strict=True))
 
 
 def _divisor(area: float, size: tuple[int, int]) -> int:
@@ -190,7 +196,7 @@ def _review(opening: Opening, grid: Grid, options: ForegroundOptions) -> Scene |
     images = opening.review()
     if images is None:
         return None
-    patches = _Survey.of(images, 1, grid, options).patches
+    patches = _Survey.of(dict(enumerate(images)), grid, options).patches
     return Scene(
         size=grid.picture,
         blobs=tuple(patch.blob for patch in patches),
@@ -213,11 +219,9 @@ class _Survey:
     masks: list[Mask] = field(default_factory=list)
 
     @classmethod
-    def of(
-        cls, samples: Sequence[Image], stride: int, grid: Grid, options: ForegroundOptions
-    ) -> Self:
-        """Learn the background of every `stride`-th sample, and find the objects in these."""
-        images = side_by_side(grid.coarsen, samples[::stride])
+    def of(cls, samples: Mapping[int, Image], grid: Grid, options: ForegroundOptions) -> Self:
+        """Learn the background of numbered samples on the raster, and look at them."""
+        images = list(samples.values())
         grey = is_grey(*images)
         survey = cls(
             grid,
@@ -227,23 +231,25 @@ class _Survey:
             ShadowTest() if options.shadows and not grey else None,
             grid.region(options),
         )
-        numbers = range(0, len(samples), stride)
-        survey._look(numbers, images)
+        survey.look(samples)
         contrast = typical_contrast(survey.patches)
         if grey and contrast is not None:
             # Arenas without colour: what differs less than half as much as objects is not one.
             least = max(survey.sensitivity.contrast, OBJECT_CONTRAST * contrast)
             survey.sensitivity = Sensitivity(options.threshold, least)
             survey.patches, survey.masks = [], []
-            survey._look(numbers, images)
+            survey.look(samples)
         return survey
 
-    def complete(self, samples: Sequence[Image], stride: int) -> None:
-        """Find the objects in all other samples."""
-        numbers = [number for number in range(len(samples)) if number % stride]
-        images = side_by_side(self.grid.coarsen, [samples[number] for number in numbers])
-        self._look(numbers, images)
-        self.patches.sort(key=lambda patch: patch.blob.sample)
+    def look(self, samples: Mapping[int, Image]) -> None:
+        """Find the objects in numbered samples on the raster."""
+        background = self.background()  # of its own: it follows the light of the samples
+        reference = background.reference
+        for number, image in samples.items():
+            changed = background.foreground(image) & self.region
+            mask = clean(changed, image, background, self.shadow)
+            self.masks.append(mask)
+            self.patches.extend(find_patches(mask, image, reference, self.grid, number))
 
     def background(self) -> GaussianBackground:
         """Return the background in the light of most samples."""
@@ -253,13 +259,3 @@ class _Survey:
             self.sensitivity,
             learning_seconds=self.options.learning_seconds,
         )
-
-    def _look(self, numbers: Sequence[int], images: Sequence[Image]) -> None:
-        """Find the objects in the samples of these numbers."""
-        background = self.background()  # of its own: it follows the light of the samples
-        reference = background.reference
-        for number, image in zip(numbers, images, strict=True):
-            changed = background.foreground(image) & self.region
-            mask = clean(changed, image, background, self.shadow)
-            self.masks.append(mask)
-            self.patches.extend(find_patches(mask, image, reference, self.grid, number))

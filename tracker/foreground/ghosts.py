@@ -111,9 +111,8 @@ def uncovered(middle: Image, images: Sequence[Image], limit: Mask) -> Image:
         shown = _shown(inside, [one[window] for one in changed])
         if np.count_nonzero(shown) < SEEN_LEAST:
             continue
-        below = np.median(
-            [images[place][window] for place in np.flatnonzero(shown)], axis=0
-        ).astype(np.uint8)
+        bare = [image[window] for image, one in zip(images, shown, strict=True) if one]
+        below = np.median(bare, axis=0).astype(np.uint8)
         if shows_more(outline_edge(middle[window], inside), outline_edge(below, inside)):
             around = cv2.dilate(inside, np.ones((3, 3), np.uint8)) > 0
             ground[window][around] = below[around]

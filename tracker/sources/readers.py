@@ -32,7 +32,7 @@ TIMEOUT = 10_000  # milliseconds to wait for a stream
 COUNTABLE = 20_000  # frames up to which a header's claim is checked before sampling
 SKIMMED = 4  # frames for each sample from which on it may be any near the wanted one
 KEY_FRAME = 5  # other frames that are decoded in the same time as a key frame
-DECODED_PIXELS = 1_200_000_000  # that sampling decodes at most
+DECODED_PIXELS = 600_000_000  # that sampling decodes at most
 MOST_WORKERS = 4  # that decode samples side by side: each has its decoder's memory
 
 
