@@ -207,6 +207,22 @@ def test_a_lorry_among_cars_has_its_size_and_its_rest_is_no_car(
     assert len(born) == count
 
 
+def test_two_that_came_as_one_are_two_as_soon_as_the_evidence_says_so() -> None:
+    """Half in front of one another for long, they have won the right to an odd shape as one."""
+    places = [(x, y) for x in (30.0, 100.0, 170.0) for y in (20.0, 50.0, 80.0)]
+    area = np.pi * RADIUS**2
+    blobs = tuple(Blob(np.array(place), EXTENT, area, border=False) for place in places)
+    tracker = Tracker(scene=Scene(size=(200, 100), blobs=blobs))
+    for index in range(110):
+        apart = np.clip(index - 60.0, 8.0, 21.0)
+        left, right = 30 + index - apart / 2, 30 + index + apart / 2
+        points = discs((left, 50), (right, 50))
+        tracks = tracker.update(Points(points), time=index / 25).tracks
+        assert len(tracks) == (index >= 2) or index > 60
+    xs = sorted(track.mean[0] for track in tracks)
+    np.testing.assert_allclose(xs, [left, right], atol=2)
+
+
 @pytest.mark.parametrize(("step", "beside", "count"), [(1.0, 0, 1), (0.1, 0, 0), (1.0, 26, 0)])
 def test_a_small_thing_that_goes_its_own_way_is_an_object(
     step: float, beside: float, count: int

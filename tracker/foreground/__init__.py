@@ -243,9 +243,11 @@ class _Survey:
 
     def look(self, samples: Mapping[int, Image]) -> None:
         """Find the objects in numbered samples on the raster."""
-        background = self.background()  # of its own: it follows the light of the samples
-        reference = background.reference
+        background = self.background()
         for number, image in samples.items():
+            if background.light.any():  # it followed the light of the sample before
+                background = self.background()
+            reference = background.reference
             changed = background.foreground(image) & self.region
             mask = clean(changed, image, background, self.shadow)
             self.masks.append(mask)

@@ -625,10 +625,11 @@ def _reshape(
 
     Σ = (100 Σ⁻ + 60 Σ_size + τ n S) / (160 + τ n), then limited by the size model. An object whose
     shape keeps being none of the usual ones (a dog among people) wins the right to it; one of whose
-    large patch the evidence says that it is `lone` in it (a lorry among cars) has that shape.
+    large patch the evidence says that it is `lone` in it (a lorry among cars) has that shape. One
+    that is only a part of its patch by the evidence has the shape of that part, and no such right.
     """
     objects, sizes = prior.objects, prior.sizes
-    extents, unusual = objects.extents.copy(), objects.unusual
+    extents, unusual = look.extents.copy(), np.where(look.parted, 0, objects.unusual)
     own = (1 - np.where(look.lone, 1.0, np.minimum(unusual / _SETTLED, 1.0)))[:, None, None]
     if sizes is not None and not which.all():
         typical = sizes.covariances(means, extents)

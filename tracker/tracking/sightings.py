@@ -65,6 +65,9 @@ class Sightings:
         Shape (k,), share of the outline that is behind fixed things.
     mean, scatter
         Shapes (k, 2) in px and (k, 2, 2) in px², of that foreground.
+    parted, extents
+        Shape (k,), whether the evidence found several objects in its patch; shape (k, 2, 2), px²,
+        the extent as it was known before, or where there are several, that of its part.
     alone, contact
         Shape (k,), whether it was solved by itself; whether it touches another object.
     doubtful
@@ -87,6 +90,8 @@ class Sightings:
     veil: Array
     mean: Array
     scatter: Array
+    parted: NDArray[np.bool_]
+    extents: Array
     alone: NDArray[np.bool_]
     contact: NDArray[np.bool_]
     doubtful: NDArray[np.bool_]
@@ -135,6 +140,8 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
         veil=veil,
         mean=mean,
         scatter=scatter,
+        parted=guess.parted,
+        extents=guess.extents,
         alone=alone,
         contact=~single,
         doubtful=doubtful,
@@ -156,6 +163,7 @@ class _Guess:
     """
 
     alone: NDArray[np.bool_]
+    parted: NDArray[np.bool_]
     means: Array
     extents: Array
     examined: Array
@@ -172,9 +180,10 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
     objects, sizes = prior.objects, prior.sizes
     means, extents = objects.means.copy(), objects.extents.copy()
     foreground = groups.patches.mass[groups.of_object]
+    parted = np.zeros(len(objects), dtype=bool)
     if sizes is None:
         # A patch that outgrows its object is the object coming into view.
-        return _Guess(single, means, extents, np.zeros(len(objects)), single, 0.0)
+        return _Guess(single, parted, means, extents, np.zeros(len(objects)), single, 0.0)
     whole = np.minimum(objects.areas, sizes.largest(objects.means))
     large = single & (foreground > _EXCESS * whole)
     change = np.abs(foreground - objects.examined)
@@ -182,7 +191,7 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
     examined = np.where(large, objects.examined, 0.0)
     lone = large & objects.lone
     if not len(asked):
-        return _Guess(single & (lone | ~large), means, extents, examined, lone, 0.0)
+        return _Guess(single & (lone | ~large), parted, means, extents, examined, lone, 0.0)
     number, spent = affordable(foreground[asked] / blobs.spacing**2)
     asked = asked[:number]
     of_points = groups.of_points(blobs)
@@ -192,8 +201,9 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
         examined[k], lone[k] = foreground[k], len(parts.mass) == 1
         nearest = ((parts.mean - means[k]) ** 2).sum(axis=1).argmin()
         if not lone[k]:
+            parted[k] = True
             means[k], extents[k] = parts.mean[nearest], parts.scatter[nearest]
-    return _Guess(single & (lone | ~large), means, extents, examined, lone, spent)
+    return _Guess(single & (lone | ~large), parted, means, extents, examined, lone, spent)
 
 
 @dataclass(frozen=True, slots=True)
