@@ -207,6 +207,27 @@ def test_a_lorry_among_cars_has_its_size_and_its_rest_is_no_car(
     assert len(born) == count
 
 
+def test_a_lost_object_is_not_the_next_one_that_comes() -> None:
+    """Where one may be after a second of coasting is uncertain, but not the whole picture."""
+    places = [(x, y) for x in (30.0, 100.0, 170.0) for y in (20.0, 50.0, 80.0)]
+    area = np.pi * RADIUS**2
+    blobs = tuple(Blob(np.array(place), EXTENT, area, border=False) for place in places)
+    tracker = Tracker(scene=Scene(size=(200, 100), blobs=blobs))
+    found: dict[int, list[float]] = {}
+    for index in range(60):
+        points = np.empty((0, 2))
+        if index < 30:
+            points = discs((30 + 0.5 * index, 50))
+        if index >= 50:
+            points = discs((150, 60))
+        for track in tracker.update(Points(points), time=index / 25).tracks:
+            found.setdefault(track.id, []).append(track.mean[0])
+    assert sorted(found) == [1, 2]
+    assert max(found[1]) < 70
+    assert min(found[2]) > 140
+    assert len(found[2]) > 6
+
+
 def test_two_that_came_as_one_are_two_as_soon_as_the_evidence_says_so() -> None:
     """Half in front of one another for long, they have won the right to an odd shape as one."""
     places = [(x, y) for x in (30.0, 100.0, 170.0) for y in (20.0, 50.0, 80.0)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from time import thread_time
 from typing import Any
 
@@ -357,6 +358,23 @@ def test_who_vanishes_beside_a_post_stepped_behind_it() -> None:
     assert sum(len(points) == 0 for points in frames) > 60
     snapshots = follow(frames, Tracker(scene=post()))
     assert {tuple(ids(s)) for s in snapshots[5:]} == {(1,)}
+
+
+@pytest.mark.parametrize("beside", [92.0, 96.0])
+def test_who_waits_behind_a_post_takes_nothing_from_who_stands_beside_it(beside: float) -> None:
+    """Its place is uncertain, and so it would share the points of the other, and its name."""
+    round_ = 16 * np.eye(2)
+    places = [(x, y) for x in (30.0, 110.0, 130.0) for y in (20.0, 75.0, 130.0)]
+    blobs = tuple(Blob(np.array(place), round_, np.pi * 64, False) for place in places)
+    centres = np.concatenate([walk(52, (20, 75), (1, 0)), np.full((130, 2), (72.0, 75.0))])
+    neighbour = filled((beside, 75), round_)
+    tracker = Tracker(scene=replace(post(), blobs=blobs))
+    frames = [np.vstack([filled(c, round_), neighbour]) for c in centres]
+    snapshots = follow([p[(p[:, 0] < 60) | (p[:, 0] >= 84)] for p in frames], tracker)
+    for snapshot in snapshots[30:]:
+        _, second = snapshot.tracks
+        assert second.mean[0] == pytest.approx(beside, abs=0.5)
+    assert {tuple(ids(s)) for s in snapshots[5:]} == {(1, 2)}
 
 
 def test_pieces_of_an_object_that_comes_into_being_become_one() -> None:

@@ -126,12 +126,26 @@ class Silhouettes:
             float(known.sum()),
         )
 
-    def exposed(self, distances: Array) -> Array:
-        """Return the weight of the points that each object covers alone, shape (K,)."""
+    def exposed(self, distances: Array, lost: NDArray[np.bool_]) -> Array:
+        """Return the weight of the points that each object covers alone, shape (K,).
+
+        Parameters
+        ----------
+        distances
+            Shape (P,), squared Mahalanobis distances.
+        lost
+            Shape (K,), objects that take nothing from the others, as nobody sees them.
+        """
         a, bare = self.cover(distances)
         known = self.weights if self.missing is None else np.where(self.missing, 0, self.weights)
+        bare *= known
+        alone = bare.take(self.point)
+        if lost.any():
+            unseen = lost.repeat(self.counts)
+            np.divide.at(bare, self.point[unseen], np.maximum(1.0 - a[unseen], _LEAST))
+            alone = np.where(unseen, alone, bare.take(self.point))
         a /= np.maximum(1.0 - a, _LEAST)
-        a *= (bare * known).take(self.point)
+        a *= alone
         return totals(a, self.starts)
 
 

@@ -13,7 +13,7 @@ from tracker.tracking.assignment import assigned
 from tracker.tracking.births import resolve, slight, smallest, united
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts
-from tracker.tracking.groups import find_groups
+from tracker.tracking.groups import RETURN, find_groups
 from tracker.tracking.sightings import COLOR_RATE, Sightings, sight
 from tracker.tracking.sizes import Patches, fit_sizes
 from tracker.tracking.state import Objects, State
@@ -40,7 +40,6 @@ _SPECK = 6.0  # and points of a patch that says nothing
 _REACH_RATE = 0.05
 _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen while it coasted
 _ODDS = (0.02, 1e4)  # of existence, at least and at most
-_RETURN = 3.0  # lengths from where it should be at which a lost object may turn up
 _JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
 _AWAY = 8.0  # standard deviations, two lengths, by which what moves goes and light does not
 _HABIT = 0.5  # s over which the velocity counts with which a walker goes on unseen
@@ -211,7 +210,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     usual = np.maximum(objects.usual, 1e-9)
     follow = np.where(mass > usual, 0.3, 0.02) * (visible & alone)
     # What should have come out from behind a fixed thing, and did not, is still there.
-    lingers = objects.behind & (mass <= _VISIBLE * areas) & (look.veil <= _LOST_BEHIND)
+    lingers = objects.behind & ~visible & (look.veil <= _LOST_BEHIND)
     if lingers.any():
         states[lingers, :2] -= period * states[lingers, 2:]
         states[lingers, 2:] *= _SLOWED
@@ -221,6 +220,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     shown = visible & (look.exposed > np.maximum(_EXPOSED * areas, _FILLED * open_area))
     # What stands behind a fixed thing is not gone: its clocks nearly stop.
     waiting = _WAITING * period * behind
+    doubt = np.where(look.doubtful, period - waiting, -2 * period)
     looked_at = (1 - veil) * np.where(look.contact, 0.2, 1.0)
     existence = _existence(objects.existence, shown, looked_at, _elapsed(prior, options))
     apart = np.hypot(*(states[:, :2] - objects.origin).T)
@@ -245,7 +245,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         hits=objects.hits + shown,
         singled=objects.singled + shaped,
         doubtful=look.doubtful,
-        doubted=np.maximum(objects.doubted + np.where(look.doubtful, period, -2 * period), 0.0),
+        doubted=np.maximum(objects.doubted + doubt, 0.0),
         examined=look.examined,
         lone=look.lone,
         missing=~visible,
@@ -326,7 +326,7 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     there = objects.confirmed & ~objects.missing
     jumped = gone[lost] & bool(gone.sum() >= max(_JUMPED, there.sum() + 1))
     anywhere = (strayed | jumped)[:, None]
-    near = np.einsum("kbi,kbi->kb", apart, apart) < _RETURN**2 * areas[:, None]
+    near = np.einsum("kbi,kbi->kb", apart, apart) < RETURN**2 * areas[:, None]
     allowed = large & ((small & near & (cost < 9.0)) | anywhere)
     if not allowed.any():
         return state, info

@@ -296,7 +296,7 @@ def _fit(
         if np.hypot(*near.way(means, near.mixture.means).T).max() > 2 * _SLACK:
             near, points = surroundings(mixture)
         stats = near.e_step(mixture.means)
-    distances = near.distances(mixture.means)
+    distances, lost = near.distances(mixture.means), state.objects.missing[rows]
     if every is None:
         close = near.point[distances <= (2 * _EXPLAINED) ** 2]
         explained = points[close[close < len(points)]]
@@ -307,8 +307,8 @@ def _fit(
         _, explained = spans(begin[mine], end[mine])
     return _Fit(
         stats,
-        near.exposed(distances),
-        _open_share(near, mixture.means, group),
+        near.exposed(distances, lost),
+        _open_share(near, mixture.means, group, lost),
         rounds,
         explained,
     )
@@ -373,11 +373,14 @@ def _affinity(chances: Array, component: Indices, point: Indices, blobs: Blobs) 
     return chance
 
 
-def _open_share(near: Silhouettes, means: Array, group: Indices) -> Array:
-    """Return the share of each outline's area that no other outline of its group covers, (K,)."""
+def _open_share(near: Silhouettes, means: Array, group: Indices, lost: NDArray[np.bool_]) -> Array:
+    """Return the share of each outline's area that no other outline of its group covers, (K,).
+
+    Lost objects, shape (K,), cover only each other.
+    """
     boxes = boxes_around(means, 4 * near.mixture.covariances)
     one, other = overlapping(boxes, boxes)
-    pair = (one != other) & (group[one] == group[other])
+    pair = (one != other) & (group[one] == group[other]) & (lost[one] | ~lost[other])
     one, other = one[pair], other[pair]
     # Points of the one outline as the other one's whitened coordinates see them.
     turn = near.inverse[other] @ near.lower[one]
@@ -397,7 +400,7 @@ def _doubts(
     """Say which objects the evidence does without, shape (k,).
 
     A group with too little foreground for its objects is asked every few frames how many there
-    are; the least exposed ones are doubted until the next answer.
+    are; what is lost already, and then the least exposed, is doubted until the next answer.
     """
     objects, sizes, own = prior.objects, prior.sizes, groups.of_object
     if sizes is None:
@@ -423,7 +426,8 @@ def _doubts(
         enough = len(split(points, blobs.spacing, sizes, most=most).parts.mass)
         if enough == most:  # and perhaps more
             enough = len(members)
-        least = np.argsort(exposed[members] / objects.areas[members], kind="stable")
+        share = exposed[members] / objects.areas[members]
+        least = np.lexsort([share, ~objects.missing[members]])
         doubtful[members] = False
         doubtful[members[least[: len(members) - enough]]] = True
     return doubtful
