@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,15 @@ def test_a_crowd_is_not_counted_to_the_last_one() -> None:
     random = np.random.default_rng(5)
     counts = 120 - random.poisson(5, SAMPLES)  # always 120, of whom some stand before others
     assert census(scene(counts, random), SIZES) == 0
+
+
+def test_a_car_that_parks_where_people_pass_is_no_population() -> None:
+    random = np.random.default_rng(4)
+    parked, walkers = scene(np.ones(SAMPLES, int), random), random.poisson(1, SAMPLES)
+    passing = scene(walkers, random, grown=0.2)
+    assert census(parked, SIZES) == 1
+    together = replace(parked, blobs=parked.blobs + passing.blobs)
+    assert census(together, SIZES) == 0
 
 
 def test_few_samples_tell_nothing() -> None:

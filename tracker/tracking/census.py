@@ -12,7 +12,9 @@ _STEADY = 0.8  # share of the samples that must show it
 _USUAL = 0.75  # quantile of the counts: who is behind another is not counted
 _MISCOUNTED = 0.05  # of the objects of a sample: parts of groups
 _EXACT = 0.5  # share of the samples that must show just as many: in a crowd nobody counts so well
-_WHOLE = 0.5  # of the typical area that makes an object
+_WHOLE = 0.5  # of the typical area that makes an object,
+_PART = 0.1  # and what is still something: a piece, or an object of another kind
+_OTHERS = 1 / 3  # share of the samples that may show such
 
 
 def census(scene: Scene, sizes: SizeModel) -> int:
@@ -20,7 +22,8 @@ def census(scene: Scene, sizes: SizeModel) -> int:
 
     In a closed place it is the same in nearly all of them, while what passes by is counted
     differently each time: independent comings and goings scatter by the root of their number. No
-    number is better than one that is too small, as a crowd's is, where some always hide others.
+    number is better than one that is too small, as a crowd's is, where some always hide others, or
+    a parking car's, where people pass by.
     """
     if scene.samples < _FEWEST or not scene.blobs:
         return 0
@@ -31,5 +34,8 @@ def census(scene: Scene, sizes: SizeModel) -> int:
     counts = np.bincount(sample, objects, scene.samples)
     usual = float(np.quantile(counts, _USUAL, method="nearest"))
     off = np.abs(counts - usual)
+    others = np.unique(sample[(size > _PART) & (size <= _WHOLE)])
+    if len(others) > _OTHERS * scene.samples:
+        return 0
     steady, exact = (off <= _MISCOUNTED * usual).mean(), (off == 0).mean()
     return int(usual) if steady >= _STEADY and exact >= _EXACT else 0
