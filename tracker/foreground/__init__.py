@@ -170,6 +170,7 @@ def _unsurveyed(name: str, options: ForegroundOptions, grid: Grid) -> Detector:
     """Make a model that has seen nothing yet."""
     background: Background
     shadow = review = None
+    region = grid.region(options)
     if name == "running":
         background = running = RunningBackground(
             Sensitivity(options.threshold), learning_seconds=options.learning_seconds
@@ -177,13 +178,13 @@ def _unsurveyed(name: str, options: ForegroundOptions, grid: Grid) -> Detector:
         review = partial(_review, running.opening, grid, options)
         shadow = ShadowTest() if options.shadows else None
     elif name == "threshold":
-        background = ThresholdBackground(options.polarity, adaptive=options.adaptive)
+        background = ThresholdBackground(options.polarity, region, adaptive=options.adaptive)
     else:
         background = OpenCVBackground("mog2" if name == "mog2" else "knn")
     return Detector(
         background,
         grid,
-        grid.region(options),
+        region,
         shadow=shadow,
         flood_share=options.flood_share,
         scene=Scene(size=grid.picture, step=float(np.sqrt(grid.cell_area))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import cv2
 import numpy as np
@@ -19,7 +19,23 @@ LOCAL = 8
 """The picture's shorter side is this many neighbourhoods of the adaptive threshold wide."""
 
 LEAST_CONTRAST = 12.0
-"""Difference from the level that makes foreground at least, grey levels."""
+"""Difference from the ground that makes foreground at least, grey levels,"""
+
+NOISES = 5.0
+"""and in spreads of the ground."""
+
+
+AROUND = 0.25
+"""Share of the border of the picture that what surrounds a scene meets, and no object does."""
+
+LIMB = 12
+"""The picture's shorter side is this many times as wide as things that touch the surroundings,"""
+
+RIM = 2
+"""and the surroundings' blurred rim is so many cells wide."""
+
+
+Levels = NDArray[Any]
 
 
 class Untaught(ABC):
@@ -85,40 +101,126 @@ class OpenCVBackground(Untaught):
 class ThresholdBackground(Untaught):
     """Dark objects on bright ground, or bright ones on dark; nothing needs to be learned.
 
+    Otsu's level parts them. Few small animals weigh nothing against the shades of the ground;
+    where it parts only those, objects are what stands out, from half of its contrast on.
+
+    Where they meet the border of the picture nearly all around, as the dark table does on which a
+    bright dish stands, that is no object: the ground ends there, and nobody looks beyond it.
+
     Parameters
     ----------
     polarity
-        Objects darker or brighter than the ground; auto takes the rarer side of Otsu's level.
+        Objects darker or brighter than the ground; auto takes the rarer side of Otsu's level, or
+        of what stands out the side that does so more.
+    region
+        Cells in which to look: what is elsewhere says nothing about the level.
     adaptive
         Compare with the mean of the neighbourhood instead of one level.
     """
 
-    def __init__(self, polarity: Literal["auto", "dark", "bright"], *, adaptive: bool) -> None:
+    def __init__(
+        self, polarity: Literal["auto", "dark", "bright"], region: Mask, *, adaptive: bool
+    ) -> None:
         self.polarity = polarity
+        self.region = region
         self.adaptive = adaptive
+        self.fresh = True
 
     def foreground(self, image: Image) -> Mask:
         """Return the cells on the objects' side of the level."""
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
         if self.adaptive:
             side = 2 * (min(grey.shape) // (2 * LOCAL)) + 1
-            level = np.asarray(cv2.blur(grey, (side, side)), np.float32)
-            difference = grey - level
-            otsu, _ = cv2.threshold(
-                np.clip(np.abs(difference), 0, 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU
-            )
-            limit = max(float(otsu), LEAST_CONTRAST)
-            dark, bright = difference < -limit, difference > limit
-        else:
-            otsu, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)
-            low, high = grey[grey <= otsu], grey[grey > otsu]
-            if not (len(low) and len(high)) or high.mean() - low.mean() < 2 * LEAST_CONTRAST:
-                return np.zeros_like(grey)  # one level only: an empty scene
-            dark, bright = grey <= otsu, grey > otsu
+            apart = grey - np.asarray(cv2.blur(grey, (side, side)), np.float32)
+            grey = np.clip(apart + 128, 0, 255).astype(np.uint8)
+        mask = self._split(grey)
+        if self.fresh:
+            self.fresh = False
+            around = surroundings(mask)
+            if around.any():
+                self.region = self.region & ~around
+                mask = self._split(grey)
+        return mask
+
+    def _split(self, grey: Mask) -> Mask:
+        """Return what is on the objects' side of the level, which the region tells."""
+        inside = grey[self.region > 0]
+        counts = np.bincount(inside, minlength=256)
+        levels = np.arange(256.0)
+        otsu, _ = cv2.threshold(inside, 0, 255, cv2.THRESH_OTSU)
+        dark, bright = levels <= otsu, levels > otsu
+        weight = -counts  # the rarer ones are the objects
+        if _mean(levels, counts * bright) - _mean(levels, counts * dark) < 2 * LEAST_CONTRAST:
+            dark, bright = _outliers(levels, counts)
+            weight = counts * np.square(levels - _mean(levels, counts))
         if self.polarity == "auto":
-            self.polarity = "dark" if dark.sum() <= bright.sum() else "bright"
-        return np.where(dark if self.polarity == "dark" else bright, 255, 0).astype(np.uint8)
+            low, high = float((weight * dark).sum()), float((weight * bright).sum())
+            if not (low or high):
+                return np.zeros_like(grey)
+            self.polarity = "dark" if low >= high else "bright"
+        table = np.where(dark if self.polarity == "dark" else bright, 255, 0).astype(np.uint8)
+        return np.asarray(cv2.LUT(grey, table), np.uint8) & self.region
 
     def relearn(self, image: Image, protected: Mask) -> None:
         """Do nothing: each frame is judged by itself."""
         del image, protected
+
+
+def _outliers(levels: Levels, counts: Levels) -> tuple[Levels, Levels]:
+    """Return which levels are darker than nearly all there is, and which brighter.
+
+    Parameters
+    ----------
+    levels, counts
+        Shape (n,), grey levels, and how many cells have each.
+    """
+    ground = _median(levels, counts)
+    apart = levels - ground
+    least = max(LEAST_CONTRAST, NOISES * 1.4826 * _median(np.abs(apart), counts))
+    sides = []
+    for far in (-apart, apart):
+        contrast = _mean(far, counts * (far > least))
+        sides.append(far > max(least, contrast / 2))
+    return sides[0], sides[1]
+
+
+def _mean(levels: Levels, counts: Levels) -> float:
+    return float((levels * counts).sum() / max(counts.sum(), 1))
+
+
+def _median(levels: Levels, counts: Levels) -> float:
+    order = np.argsort(levels, kind="stable")
+    share = np.cumsum(counts[order])
+    return float(levels[order][np.searchsorted(share, share[-1] / 2)])
+
+
+def surroundings(mask: Mask) -> Mask:
+    """Return what of a mask surrounds the scene: it meets much of the border of the picture.
+
+    Parameters
+    ----------
+    mask
+        Shape (h, w), uint8, 255 where it is.
+
+    Returns
+    -------
+    around
+        Like `mask`, without thin things that touch it, such as an animal at the wall, and wider by
+        the blurred rim.
+    """
+    _, labels = cv2.connectedComponents(mask)
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    met = np.bincount(border, minlength=labels.max() + 1) > AROUND * len(border)
+    met[0] = False
+    around = np.where(met[labels], 255, 0).astype(np.uint8)
+    if not met.any():
+        return around
+    limbs = 2 * (min(mask.shape) // (2 * LIMB)) + 1
+    round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (limbs, limbs))
+    # Beyond the border it goes on.
+    wide = cv2.copyMakeBorder(around, *(limbs,) * 4, cv2.BORDER_CONSTANT, value=(255,))
+    solid = cv2.morphologyEx(wide, cv2.MORPH_OPEN, round_)[limbs:-limbs, limbs:-limbs]
+    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RIM + 1, 2 * RIM + 1))
+    return np.asarray(
+        cv2.dilate(cv2.bitwise_and(np.asarray(solid, np.uint8), around), rim), np.uint8
+    )
