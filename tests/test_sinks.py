@@ -501,11 +501,16 @@ def said_of(
     tracks: tuple[Track, ...] = (),
     diagnostics: Diagnostics = Diagnostics(points=100),  # noqa: B008
     steps: float = 0.0,
+    renamed: int = 1000,
+    objects: int = 0,
 ) -> str:
     """Return the warnings of a run whose tracks move by so many px a frame."""
-    health = Health()
+    health = Health(objects)
     for i in range(frames):
-        moved = tuple(replace(t, mean=t.mean + np.array([steps * i, 0])) for t in tracks)
+        moved = tuple(
+            replace(t, id=t.id + 10 * (i // renamed), mean=t.mean + np.array([steps * i, 0]))
+            for t in tracks
+        )
         health.add(Snapshot(i, i / 25, moved, diagnostics))
     return "; ".join(health.warnings())
 
@@ -515,13 +520,18 @@ def test_an_orderly_run_gets_no_warning() -> None:
     assert said_of(0) == ""
     assert said_of(50, walkers, steps=3) == ""
     assert said_of(50, walkers) == ""  # standing, but seen
-    coasting = tuple(track(k, 5, 5, Status.COASTING) for k in range(1, 7))
-    assert said_of(50, coasting, steps=3) == ""  # unseen, but on their way
+    assert said_of(50, walkers, steps=3, renamed=20) == ""  # they come and go
+    assert said_of(50, walkers, objects=6) == ""
 
 
 def test_what_cannot_be_tracked_is_said() -> None:
     lost = tuple(track(k, 5, 5, Status.COASTING) for k in range(1, 7))
-    assert "6 of 6 tracks went nowhere and 100% of the rows are guesses" in said_of(50, lost)
+    assert said_of(50, lost).startswith("100% of the rows are guesses without a sight")
+    plants = tuple(track(k, 5, 5) for k in range(1, 7))
+    said = said_of(50, plants, renamed=20)
+    assert said.startswith("18 of 18 tracks went nowhere, and 12 of them came and went")
+    said = said_of(50, plants, objects=8)
+    assert said.startswith("never more than 6 of the 8 objects")
     assert "nothing was tracked in 50 frames" in said_of(50)
     seen = (track(1, 5, 5),)
     noise = Diagnostics(points=100, unexplained=0.6)

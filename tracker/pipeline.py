@@ -249,7 +249,7 @@ class _Run:
     tape: Tape
     watch: Watch | None
     timings: Timings = field(default_factory=Timings)
-    health: Health = field(default_factory=Health)
+    health: Health = field(init=False)
     history: list[Snapshot] = field(default_factory=list)  # what a second pass looks back on
     scene: Scene = field(default_factory=Scene)
     facts: SourceFacts | None = None
@@ -257,6 +257,10 @@ class _Run:
     ids: set[int] = field(default_factory=set)
     verdict: Verdict = Verdict.STOPPED
     reason: str = "the run was interrupted"
+
+    def __post_init__(self) -> None:
+        """Nothing has been seen that tells against the run."""
+        self.health = Health(self.job.config.tracking.objects)
 
     def track(self) -> None:
         """Follow the objects from the first frame to the last and write the results."""
@@ -343,7 +347,7 @@ class _Run:
                 recording=self.tape,
             )
         self.ids = {item.id for result in refined for item in result.tracks}
-        self.health = Health()
+        self.health = Health(job.config.tracking.objects)
         sinks = open_sinks(
             job.out,
             job.config,

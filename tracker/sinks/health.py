@@ -10,15 +10,24 @@ _FEW_TRACKS = 5  # fewer say nothing
 _FEW_FRAMES = 25  # likewise, as an object is reported some frames after its first sight
 _FLOODS = 0.1  # share of frames in which the picture changed as a whole
 _UNEXPLAINED = 0.4  # share of the foreground that no track explains
-_UNSEEN = 0.25  # share of rows in which a track is not seen
+_UNSEEN = 0.28  # share of rows in which a track is not seen
+_STILL = 2 / 3  # share of the tracks that go nowhere, of which at least half also end
 _DRIFTING = 0.4  # share of frames in which the picture as a whole moves
 _FAR = 8.0  # lengths (standard deviations of its extent) that a thing on its way covers
 
 
 class Health:
-    """Adds up what the snapshots of a run say of it; its size does not grow with the run."""
+    """Adds up what the snapshots of a run say of it; its size does not grow with the run.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    objects
+        How many objects there are, where the user said so, else 0.
+    """
+
+    def __init__(self, objects: int = 0) -> None:
+        self._objects = objects
+        self._most = 0  # tracks in one frame
         self._frames = self._floods = self._rows = self._unseen = 0
         self._drifting = 0
         self._drift = 0.0
@@ -35,6 +44,7 @@ class Health:
         self._drift += diagnostics.drift
         self._points += diagnostics.points
         self._unexplained += diagnostics.unexplained * diagnostics.points
+        self._most = max(self._most, len(snapshot.tracks))
         ways = {}
         for track in snapshot.tracks:
             self._rows += 1
@@ -77,11 +87,23 @@ class Health:
                 "moves as a whole; name where to look with --roi, or fix the camera"
             )
         tracks = self._tracks + len(self._ways)
-        still = self._still + sum(farthest < _FAR for _, farthest in self._ways.values())
-        if tracks >= _FEW_TRACKS and still > tracks / 2 and self._unseen > _UNSEEN * self._rows:
+        if tracks >= _FEW_TRACKS and self._unseen > _UNSEEN * self._rows:
             found.append(
-                f"{still} of {tracks} tracks went nowhere and {self._unseen / self._rows:.0%} of "
-                "the rows are guesses without a sight, as with a moving camera, swaying plants or "
-                "noise; do not trust these results, fix the camera or name where to look with --roi"
+                f"{self._unseen / self._rows:.0%} of the rows are guesses without a sight, as with "
+                "a moving camera, swaying plants or noise; do not trust these results, fix the "
+                "camera or name where to look with --roi"
+            )
+        still = self._still + sum(farthest < _FAR for _, farthest in self._ways.values())
+        # What rests stays: an animal that sleeps through a film does not come and go.
+        if tracks >= _FEW_TRACKS and still > _STILL * tracks and self._still >= still / 2:
+            found.append(
+                f"{still} of {tracks} tracks went nowhere, and {self._still} of them came and went "
+                "like swaying plants, reflections and ghosts; see whether they are objects, and "
+                "name where to look with --roi"
+            )
+        if self._rows and self._most < self._objects:
+            found.append(
+                f"never more than {self._most} of the {self._objects} objects that there should be "
+                "were found; look at the tint of `--set overlay.tint=true`"
             )
         return tuple(found)

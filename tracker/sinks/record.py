@@ -62,7 +62,7 @@ class RunRecord:
         self._facts = facts
         self._seconds = seconds
         self._results = results
-        self._health = health or Health()
+        self._health = health or Health(config.tracking.objects)
         self._figures = figures
         self._frames = self._rows = self._floods = 0
         self._ids: set[int] = set()
