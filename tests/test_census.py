@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tracker import Tracker
+from tracker.config import TrackingOptions
 from tracker.tracking.census import census
 from tracker.tracking.sizes import SizeModel
 from tracker.types import Array, Blob, Scene, Snapshot
@@ -102,6 +103,25 @@ def test_one_that_darts_keeps_its_name() -> None:
     last = {tuple(np.rint(track.mean)): track.id for track in found[-1].tracks}
     assert last[(80, 240)] == first[(100, 100)]
     assert all(len(one.tracks) == 3 for one in found[3:])
+
+
+@pytest.mark.parametrize(("x", "most"), [(200.0, 0.9), (8.0, 0.5)])
+def test_a_name_for_what_turns_up_far_away_is_told_and_doubted(x: float, most: float) -> None:
+    """It may be another one, above all where the lost one may have left the picture."""
+    tracker = Tracker(TrackingOptions(objects=2), scene=Scene(size=SIZE))
+    told = []
+    for frame in range(100):
+        place = (x, 150) if frame < 50 else (320, 240)
+        here = [disc(*place), disc(80, 60)]
+        snapshot = tracker.update(np.concatenate(here[frame == 50 :]), time=frame / 25)
+        told += [(frame, e) for e in snapshot.diagnostics.events if e.kind == "return"]
+    ((when, event),) = told
+    assert 50 < when < 60
+    assert event.message == f"far from where it was lost, p = {most:.2f}"
+    sure = {track.id: track.identity_confidence for track in snapshot.tracks}
+    (other,) = set(sure) - set(event.tracks)
+    assert sure[event.tracks[0]] == pytest.approx(most)
+    assert sure[other] == 1.0
 
 
 def test_light_beside_them_is_none_and_a_guest_that_moves_is_one() -> None:

@@ -40,6 +40,8 @@ _SPECK = 6.0  # and points of a patch that says nothing
 _REACH_RATE = 0.05
 _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen while it coasted
 _ODDS = (0.02, 1e4)  # of existence, at least and at most
+_STRANGER = (0.1, 0.5)  # share of what turns up far from the lost, within or at the border of the
+# picture, that is none of them
 _JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
 _AWAY = 8.0  # standard deviations, two lengths, by which what moves goes and light does not
 _HABIT = 0.5  # s over which the velocity counts with which a walker goes on unseen
@@ -113,7 +115,7 @@ def step(state: State, points: Points, time: float, options: TrackingOptions) ->
     if points.scene is not None:
         state, info = withdraw(state, info, options)
     state, info = recover(state, info, options)
-    state = adopt(state, options)
+    state, info = adopt(state, info, options)
     state, info = unite(state, info, options)
     state, info = spawn(state, info, options)
     return learn(state, info), info
@@ -346,8 +348,10 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     uncertainties[found] = _first_uncertainty(objects.extents[found], speed)
     errors = objects.errors.copy()
     errors[found] = uncertainties[found]
+    elsewhere = found[far]
+    sure = _same(state, elsewhere, max(int(anywhere.sum()), len(elsewhere)))
     identity = objects.identity.copy()
-    identity[found[far]] /= max(int(far.sum()), 1)  # which of them went where is a guess
+    identity[elsewhere] *= sure
     now = state.time or 0.0
     mass, missing = objects.mass.copy(), objects.missing.copy()
     seen, exposed, hits = objects.seen.copy(), objects.exposed.copy(), objects.hits.copy()
@@ -368,10 +372,11 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
         hits=hits,
         identity=identity,
     )
-    return state.with_objects(back), replace(info, unexplained=unexplained)
+    events = info.events + _returns(objects.ids[elsewhere], sure)
+    return state.with_objects(back), replace(info, unexplained=unexplained, events=events)
 
 
-def adopt(state: State, options: TrackingOptions) -> State:
+def adopt(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
     """Where all that there are have names, give those of the lost to the nearest on trial.
 
     Nobody noticed that an object was lost as long as others were in its place, and so it was taken
@@ -381,10 +386,11 @@ def adopt(state: State, options: TrackingOptions) -> State:
     lost = np.flatnonzero(objects.confirmed & _strayed(state, options))
     found = np.flatnonzero(~objects.confirmed & ~objects.missing & (objects.hits > 1))
     if len(lost) == 0 or len(found) == 0:
-        return state
+        return state, info
     apart = objects.means[lost][:, None] - objects.means[found]
     rows, columns = assigned((apart**2).sum(axis=2))
     known, fresh = objects.chosen(lost[rows]), objects.chosen(found[columns])
+    sure = _same(state, lost[rows], max(len(lost), len(found)))
     again = replace(
         fresh,
         ids=known.ids,
@@ -396,12 +402,32 @@ def adopt(state: State, options: TrackingOptions) -> State:
         singled=known.singled,
         confirmed=known.confirmed,
         existence=known.existence,
-        identity=known.identity / max(len(lost), len(found)),  # who is who of them is a guess
+        identity=known.identity * sure,
     )
     others = np.ones(len(objects), dtype=bool)
     others[lost[rows]] = others[found[columns]] = False
     together = objects.chosen(others).joined(again)
-    return state.with_objects(together.chosen(np.argsort(together.ids)))
+    info = replace(info, events=info.events + _returns(known.ids, sure))
+    return state.with_objects(together.chosen(np.argsort(together.ids))), info
+
+
+def _same(state: State, lost: NDArray[np.intp], candidates: int) -> Array:
+    """Return how probably what turns up far away is the lost object that it is taken for, (n,).
+
+    It may be any of the `candidates`, or none of those that there were, above all where the `lost`
+    one, shape (n,), had come to the border of the picture.
+    """
+    stranger = np.where(_whole(state)[lost], *_STRANGER)
+    sure: Array = (1 - stranger) / max(candidates, 1)
+    return sure
+
+
+def _returns(ids: NDArray[np.int64], sure: Array) -> tuple[Event, ...]:
+    pairs = zip(ids.tolist(), sure.tolist(), strict=True)
+    return tuple(
+        Event("return", (name,), f"far from where it was lost, p = {chance:.2f}")
+        for name, chance in pairs
+    )
 
 
 def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
