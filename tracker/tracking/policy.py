@@ -39,7 +39,7 @@ _LOOK = 0.2  # s from one look at all patches to the next, where there was no su
 _SPECK = 6.0  # and points of a patch that says nothing
 _REACH_RATE = 0.05
 _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen while it coasted
-_ODDS = (0.02, 1e4)  # of existence, at least and at most
+_ODDS = (0.02, 50.0)  # of existence, at least and at most: what looks like an object may be none
 _STRANGER = (0.1, 0.5)  # share of what turns up far from the lost, within or at the border of the
 # picture, that is none of them
 _JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
