@@ -33,6 +33,15 @@ def test_pedestrians(data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.clips
+def test_a_mouse_whose_film_needs_the_note_of_its_encoder(data: Path, tmp_path: Path) -> None:
+    """Samples were garbage, and so was the background, wherever a decoder began later."""
+    run(data / "robustness" / "mouse_openfield.mp4", "--max-frames", 600, "--out", tmp_path)
+    tracks = read_rows(tmp_path / "tracks.csv")
+    assert set(tracks.ids) == {1}
+    assert len(tracks.ids) == 600
+
+
+@pytest.mark.clips
 def test_fish_of_a_known_number(data: Path, tmp_path: Path) -> None:
     folder = data / "idtrackerai_a"
     run(folder / "test_A.avi", "--objects", 8, "--out", tmp_path)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -196,6 +197,17 @@ def test_a_long_file_is_searched_and_not_decoded(
     even = (np.arange(count) + 0.5) * 250 * turns / count
     assert np.all(np.abs(places - even) < unevenness)
     assert CountingContainer.decoded < affordable + 2 * count
+
+
+def test_samples_are_pictures_of_the_film_wherever_a_decoder_begins(data: Path) -> None:
+    path = str(data / "robustness" / "mouse_openfield.mp4")  # 4:4:4 by an old x264
+    sampler = FileSampler(path, 24)
+    samples = [image[::8, ::8] for image in sampler.images(lambda image: image)]
+    capture, film = cv2.VideoCapture(path), set()
+    while (read := capture.read())[0]:
+        film.add(np.ascontiguousarray(read[1][::8, ::8]).tobytes())
+    assert len(samples) == 24
+    assert all(np.ascontiguousarray(sample).tobytes() in film for sample in samples)
 
 
 @pytest.mark.parametrize("gop", [5, COUNT])

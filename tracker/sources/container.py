@@ -82,6 +82,7 @@ class Container:
         self._offset: int | None = None
         self._lost: list[float] = []
         self._timed = True
+        self._introduced = False
         rate = self._stream.guessed_rate or self._stream.average_rate
         self.rate = float(rate) if rate else 0.0
         self._tolerance = 0.3 / self.rate if self.rate else 0.01  # seconds
@@ -118,6 +119,7 @@ class Container:
             Pass over the frames that no other one refers to.
         """
         if since is not None:
+            self._introduce()
             self._seek(since)
         self._stream.codec_context.skip_frame = "NONREF" if skim else "DEFAULT"
         for packet in self._demuxed():
@@ -128,6 +130,17 @@ class Container:
             for frame in decoded:
                 assert isinstance(frame, av.VideoFrame), "the stream is one of pictures"
                 yield TimedFrame(0.0 if frame.pts is None else self._seconds(frame.pts), frame)
+
+    def _introduce(self) -> None:
+        """Decode the first packet, once: it may say what the decoder must know of all others.
+
+        Of 4:4:4 pictures by x264 before its build 151 a decoder makes garbage unless it has read
+        the encoder's note there (`x264_build` in libavcodec).
+        """
+        if not self._introduced:
+            self._introduced = True
+            with contextlib.suppress(av.FFmpegError, StopIteration):
+                next(self._demuxed()).decode()
 
     def rank(self, time: float, expected: int) -> int:
         """Return the index of the frame shown at `time` seconds; `expected` where nothing is lost.
