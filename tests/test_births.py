@@ -14,7 +14,7 @@ from tracker.tracking.births import Count, _Patch, affordable, resolve, split
 from tracker.tracking.blobs import find_blobs
 from tracker.tracking.policy import Info, _newborn, learn
 from tracker.tracking.sizes import Patches, SizeModel, fit_sizes
-from tracker.types import Array, Blob, Points, Scene
+from tracker.types import Array, Blob, Points, Scene, Status
 
 RADIUS = 12.0
 EXTENT = RADIUS**2 / 4 * np.eye(2)
@@ -226,6 +226,22 @@ def test_a_lost_object_is_not_the_next_one_that_comes() -> None:
     assert max(found[1]) < 70
     assert min(found[2]) > 140
     assert len(found[2]) > 6
+
+
+@pytest.mark.parametrize(("speed", "name"), [(0.0, 2), (1.5, 1)])
+def test_what_never_went_anywhere_does_not_turn_up_far_away(speed: float, name: int) -> None:
+    """A flicker beside the road takes no car's place; who walked may have gone on unseen."""
+    places = [(x, y) for x in (30.0, 100.0, 170.0) for y in (20.0, 50.0, 80.0)]
+    area = np.pi * RADIUS**2
+    blobs = tuple(Blob(np.array(place), EXTENT, area, border=False) for place in places)
+    tracker = Tracker(scene=Scene(size=(200, 100), blobs=blobs))
+    for index in range(70):
+        place = (20 + speed * min(index, 30), 50.0)
+        if index >= 30:
+            place = (place[0] + 2.2 * np.sqrt(area), 50.0)
+        shown = np.empty((0, 2)) if 30 <= index < 60 else discs(place)
+        tracks = tracker.update(Points(shown), time=index / 25).tracks
+    assert {track.id for track in tracks if track.status is not Status.COASTING} == {name}
 
 
 def test_two_that_came_as_one_are_two_as_soon_as_the_evidence_says_so() -> None:

@@ -199,6 +199,7 @@ def test_a_long_file_is_searched_and_not_decoded(
     assert CountingContainer.decoded < affordable + 2 * count
 
 
+@pytest.mark.clips
 def test_samples_are_pictures_of_the_film_wherever_a_decoder_begins(data: Path) -> None:
     path = str(data / "robustness" / "mouse_openfield.mp4")  # 4:4:4 by an old x264
     sampler = FileSampler(path, 24)

@@ -14,8 +14,12 @@ from tracker.tracking.lattice import Indices, boxes_around, joined, overlapping
 from tracker.tracking.state import Objects
 from tracker.types import Array
 
-RETURN = 3.0  # lengths from where it should be at which a lost object may turn up
 _GATE = 1.15  # reach of a gate beyond the outline
+_ASTRAY = (
+    3.0,
+    1.5,
+)  # standard deviations by which doubt may widen it, of one that has gone its way
+# and of one that never did
 _NOWHERE = (np.inf, np.inf, -np.inf, -np.inf)  # the box around nothing
 _TOUCH = 0.1  # share of a patch or of an object that must overlap to belong together
 
@@ -81,7 +85,7 @@ def _links(objects: Objects, blobs: Blobs) -> tuple[Indices, Indices]:
     doubt = objects.uncertainties[:, :2, :2]
     # A lost object's grows without bounds, and it would be any other that comes.
     widest = np.maximum(doubt[:, 0, 0], doubt[:, 1, 1])
-    most = (RETURN / (2 * _GATE) * objects.lengths) ** 2
+    most = (np.where(objects.mobile, *_ASTRAY) / (2 * _GATE) * objects.lengths) ** 2
     doubt = doubt * (most / np.maximum(widest, most))[:, None, None]
     gates = (objects.extents + doubt) * (2 * _GATE) ** 2
     one, patch = overlapping(boxes_around(objects.means, gates), blobs.boxes)
