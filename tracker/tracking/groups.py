@@ -16,10 +16,9 @@ from tracker.types import Array
 
 _GATE = 1.15  # reach of a gate beyond the outline
 _ASTRAY = (
-    3.0,
     1.5,
-)  # standard deviations by which doubt may widen it, of one that has gone its way
-# and of one that never did
+    3.0,
+)  # standard deviations by which doubt may widen it: of what is rooted, of others
 _NOWHERE = (np.inf, np.inf, -np.inf, -np.inf)  # the box around nothing
 _TOUCH = 0.1  # share of a patch or of an object that must overlap to belong together
 
@@ -85,7 +84,7 @@ def _links(objects: Objects, blobs: Blobs) -> tuple[Indices, Indices]:
     doubt = objects.uncertainties[:, :2, :2]
     # A lost object's grows without bounds, and it would be any other that comes.
     widest = np.maximum(doubt[:, 0, 0], doubt[:, 1, 1])
-    most = (np.where(objects.mobile, *_ASTRAY) / (2 * _GATE) * objects.lengths) ** 2
+    most = (np.where(objects.rooted, *_ASTRAY) / (2 * _GATE) * objects.lengths) ** 2
     doubt = doubt * (most / np.maximum(widest, most))[:, None, None]
     gates = (objects.extents + doubt) * (2 * _GATE) ** 2
     one, patch = overlapping(boxes_around(objects.means, gates), blobs.boxes)

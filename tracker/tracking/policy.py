@@ -42,8 +42,11 @@ _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen
 _ODDS = (0.02, 50.0)  # of existence, at least and at most: what looks like an object may be none
 _STRANGER = (0.1, 0.5)  # share of what turns up far from the lost, within or at the border of the
 # picture, that is none of them
-_RETURN = (3.0, 1.5)  # lengths from where it should be at which a lost object may turn up, one that
-# has gone its way and one that never did
+_RETURN = (
+    1.5,
+    3.0,
+)  # lengths from where it should be at which a lost object may turn up: one that is
+# rooted, and others
 _JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
 _AWAY = 8.0  # standard deviations, two lengths, by which what moves goes and light does not
 _HABIT = 0.5  # s over which the velocity counts with which a walker goes on unseen
@@ -330,7 +333,7 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     there = objects.confirmed & ~objects.missing
     jumped = gone[lost] & bool(gone.sum() >= max(_JUMPED, there.sum() + 1))
     anywhere = (strayed | jumped)[:, None]
-    reach = np.where(objects.mobile[lost], *_RETURN) ** 2 * areas
+    reach = np.where(objects.rooted[lost], *_RETURN) ** 2 * areas
     near = np.einsum("kbi,kbi->kb", apart, apart) < reach[:, None]
     allowed = large & ((small & near & (cost < 9.0)) | anywhere)
     if not allowed.any():

@@ -139,6 +139,11 @@ class Objects:
         mobile: NDArray[np.bool_] = np.isinf(self.origin[:, 0])
         return mobile
 
+    @property
+    def rooted(self) -> NDArray[np.bool_]:
+        """Shape (k,), whether it has proved true and yet never went its way."""
+        return self.confirmed & ~self.mobile
+
     def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Objects:
         """Return some of the objects."""
         return Objects(*(getattr(self, f.name)[which] for f in fields(self)))
