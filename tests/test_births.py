@@ -10,7 +10,7 @@ import pytest
 from tracker.config import TrackingOptions
 from tracker.mixture import Mixture, Stats, squared_distances
 from tracker.tracking import Tracker, start
-from tracker.tracking.births import Count, _Patch, affordable, resolve, split
+from tracker.tracking.births import Count, Newborn, _Patch, affordable, resolve, split
 from tracker.tracking.blobs import find_blobs
 from tracker.tracking.policy import Info, _newborn, learn
 from tracker.tracking.sizes import Patches, SizeModel, fit_sizes
@@ -315,3 +315,13 @@ def test_a_frame_looks_into_the_first_patches_and_into_one_however_large() -> No
     assert affordable(np.full(100, 10.0), spent) == (0, spent)
     assert affordable(np.array([1e9, 10.0]))[0] == 1
     assert affordable(np.zeros(0)) == (0, 0.0)
+
+
+def test_a_count_that_could_not_be_followed_says_so() -> None:
+    places, area = np.array([[20.0, 20], [60, 20]]), np.pi * RADIUS**2
+    parts = Stats(np.array([area, 0.8 * area]), places, np.array([EXTENT, EXTENT]))
+    found = Newborn(parts, np.zeros(2, dtype=np.int64), (Count(parts, np.array([0.1, 0.9])),))
+    (both,), (one,) = found.told(7), found.largest(1).told(7)
+    assert (both.tracks, both.message) == ((7, 8), "this patch is 2, p = 0.90")
+    assert one.tracks == (7,)
+    assert one.message == "this patch is 2, p = 0.90, of which 1 could be started"

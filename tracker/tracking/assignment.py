@@ -34,3 +34,23 @@ def assigned(cost: Array) -> tuple[Indices, Indices]:
 
     rows, columns = linear_sum_assignment(cost)
     return rows, columns
+
+
+def certainty(squares: Array, pairs: tuple[Indices, Indices]) -> Array:
+    """Return how probable each pair of an assignment is, shape (k,), from the ways that it means.
+
+    Ways are Gaussian, and as long as those of the pairs.
+
+    Parameters
+    ----------
+    squares
+        Shape (n, m), the squared length of the way from each row to each column.
+    pairs
+        Shapes (k,), which rows and columns were assigned to one another.
+    """
+    own = squares[pairs]
+    spread = max(float(own.sum()) / max(len(own), 1), 1e-9)
+    likely = np.exp(-squares / spread)
+    rivals = np.maximum(likely.sum(axis=1)[pairs[0]], likely.sum(axis=0)[pairs[1]])
+    sure: Array = likely[pairs] / np.maximum(rivals, 1e-300)
+    return sure

@@ -147,6 +147,8 @@ class Newborn:
             ids = tuple((first_id + np.flatnonzero(self.question == number)).tolist())
             if ids:
                 message = f"this patch is {len(count.parts.mass)}, p = {count.chance:.2f}"
+                if len(ids) < len(count.parts.mass):
+                    message += f", of which {len(ids)} could be started"
                 events.append(Event("group", ids, message))
         return tuple(events)
 

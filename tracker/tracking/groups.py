@@ -15,10 +15,8 @@ from tracker.tracking.state import Objects
 from tracker.types import Array
 
 _GATE = 1.15  # reach of a gate beyond the outline
-_ASTRAY = (
-    1.5,
-    3.0,
-)  # standard deviations by which doubt may widen it: of what is rooted, of others
+# Standard deviations by which doubt may widen it: of what is rooted, and of others.
+_ASTRAY = (1.5, 3.0)
 _NOWHERE = (np.inf, np.inf, -np.inf, -np.inf)  # the box around nothing
 _TOUCH = 0.1  # share of a patch or of an object that must overlap to belong together
 

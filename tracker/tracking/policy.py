@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tracker.config import TrackingOptions
 from tracker.mixture import Stats, inverses, sides, sums
-from tracker.tracking.assignment import assigned
+from tracker.tracking.assignment import assigned, certainty
 from tracker.tracking.births import resolve, slight, smallest, united
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts
@@ -40,13 +40,10 @@ _SPECK = 6.0  # and points of a patch that says nothing
 _REACH_RATE = 0.05
 _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen while it coasted
 _ODDS = (0.02, 50.0)  # of existence, at least and at most: what looks like an object may be none
-_STRANGER = (0.1, 0.5)  # share of what turns up far from the lost, within or at the border of the
-# picture, that is none of them
-_RETURN = (
-    1.5,
-    3.0,
-)  # lengths from where it should be at which a lost object may turn up: one that is
-# rooted, and others
+# Share of what turns up far from the lost that is none of them: within the picture, at its border.
+_STRANGER = (0.05, 0.5)
+# Lengths from where it should be at which a lost object may turn up: what is rooted, and others.
+_RETURN = (1.5, 3.0)
 _JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
 _AWAY = 8.0  # standard deviations, two lengths, by which what moves goes and light does not
 _HABIT = 0.5  # s over which the velocity counts with which a walker goes on unseen
@@ -335,7 +332,8 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     anywhere = (strayed | jumped)[:, None]
     reach = np.where(objects.rooted[lost], *_RETURN) ** 2 * areas
     near = np.einsum("kbi,kbi->kb", apart, apart) < reach[:, None]
-    allowed = large & ((small & near & (cost < 9.0)) | anywhere)
+    expected = near & (cost < 9.0)
+    allowed = large & ((small & expected) | anywhere)
     if not allowed.any():
         return state, info
     lines, ends = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0))
@@ -346,7 +344,7 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     found, patches = lost[rows], columns
     states = objects.states.copy()
     uncertainties = objects.uncertainties.copy()
-    far = cost[rows, columns] >= 9.0
+    far = ~expected[rows, columns]
     states[found, :2] = rest.means[patches]
     lengths = objects.lengths[found]
     speed = _first_speed(state) * lengths
@@ -355,7 +353,14 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     errors = objects.errors.copy()
     errors[found] = uncertainties[found]
     elsewhere = found[far]
-    sure = _same(state, elsewhere, max(int(anywhere.sum()), len(elsewhere)))
+    others = np.setdiff1d(np.flatnonzero(anywhere), rows[~far])
+    free = np.setdiff1d(np.flatnonzero(large.any(axis=0)), columns[~far])
+    squares = (apart**2).sum(axis=2)[np.ix_(others, free)]
+    pairs = others.searchsorted(rows[far]), free.searchsorted(columns[far])
+    chance = certainty(squares, pairs)
+    if jumped.any():
+        chance = np.full(len(elsewhere), 1 / max(len(elsewhere), 1))  # nobody saw their ways
+    sure = _native(state, elsewhere) * chance
     identity = objects.identity.copy()
     identity[elsewhere] *= sure
     now = state.time or 0.0
@@ -393,10 +398,10 @@ def adopt(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     found = np.flatnonzero(~objects.confirmed & ~objects.missing & (objects.hits > 1))
     if len(lost) == 0 or len(found) == 0:
         return state, info
-    apart = objects.means[lost][:, None] - objects.means[found]
-    rows, columns = assigned((apart**2).sum(axis=2))
+    squares = ((objects.means[lost][:, None] - objects.means[found]) ** 2).sum(axis=2)
+    rows, columns = assigned(squares)
     known, fresh = objects.chosen(lost[rows]), objects.chosen(found[columns])
-    sure = _same(state, lost[rows], max(len(lost), len(found)))
+    sure = _native(state, lost[rows]) * certainty(squares, (rows, columns))
     again = replace(
         fresh,
         ids=known.ids,
@@ -417,15 +422,13 @@ def adopt(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     return state.with_objects(together.chosen(np.argsort(together.ids))), info
 
 
-def _same(state: State, lost: NDArray[np.intp], candidates: int) -> Array:
-    """Return how probably what turns up far away is the lost object that it is taken for, (n,).
+def _native(state: State, lost: NDArray[np.intp]) -> Array:
+    """Return how probably what turns up far away is any of those that are `lost`, shape (k,).
 
-    It may be any of the `candidates`, or none of those that there were, above all where the `lost`
-    one, shape (n,), had come to the border of the picture.
+    It may be none of them, above all where they had come to the border of the picture.
     """
-    stranger = np.where(_whole(state)[lost], *_STRANGER)
-    sure: Array = (1 - stranger) / max(candidates, 1)
-    return sure
+    native: Array = 1 - np.where(_whole(state)[lost], *_STRANGER)
+    return native
 
 
 def _returns(ids: NDArray[np.int64], sure: Array) -> tuple[Event, ...]:
