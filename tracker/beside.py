@@ -55,15 +55,15 @@ def obituary(process: subprocess.Popen[bytes], log: IO[bytes]) -> str:
     if code < 0:
         with contextlib.suppress(ValueError):
             how = signal.Signals(-code).name
-    last = last_line(log)
-    return f"{how}: {last}" if last else how
+    lines = lines_of(log)
+    return f"{how}: {lines[-1]}" if lines else how
 
 
-def last_line(log: IO[bytes]) -> str:
-    """Return the last line of a log that says something, or nothing."""
+def lines_of(log: IO[bytes]) -> list[str]:
+    """Return the lines of a log that say something; of a long one, those at its end."""
     log.seek(0)
     lines = log.read()[-4096:].decode(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return [line.strip() for line in lines if line.strip()]
 
 
 def reserve(size: int) -> str:

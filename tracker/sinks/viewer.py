@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO, Self
 
 import tracker
-from tracker.beside import last_line
+from tracker.beside import lines_of
 from tracker.config import OverlayOptions
 from tracker.overlay import Overlay
 from tracker.types import Frame, Snapshot
@@ -117,10 +117,12 @@ class Viewer:
             code = self._process.wait()
             assert self._complaints is not None, "opened with the process"
             if code != 0:
+                # Qt names the reason first and then what it could have done; Python names it last.
+                lines = lines_of(self._complaints) or ["no reason given"]
                 _LOG.warning(
                     "the window closed with code %d (%s); the run goes on without it",
                     code,
-                    last_line(self._complaints) or "no reason given",
+                    lines[0] if code < 0 else lines[-1],
                 )
 
     def _take(self) -> tuple[Frame, list[Snapshot]] | None:
