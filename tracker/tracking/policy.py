@@ -147,6 +147,8 @@ def predict(state: State, time: float, options: TrackingOptions) -> State:
     covariances = transition @ np.array([objects.uncertainties, objects.errors]) @ transition.T
     covariances += noise
     states = objects.states @ transition.T
+    if options.objects and state.scene.size is not None:
+        states = _stopped(states, objects.missing, state.scene.size)
     extents = objects.extents
     if state.sizes is not None and state.sizes.slope:
         growth = state.sizes.lengths(states) / state.sizes.lengths(objects.states)
@@ -160,6 +162,18 @@ def predict(state: State, time: float, options: TrackingOptions) -> State:
         age=objects.age + 1,
     )
     return replace(state, objects=moved, time=time, period=period)
+
+
+def _stopped(states: Array, missing: NDArray[np.bool_], size: tuple[int, int]) -> Array:
+    """Return the states, shape (k, 4), of which the missing wait at the border of the picture.
+
+    Where their number is known, who was lost is kept for as long as it takes; a position where
+    nobody looks would be none.
+    """
+    middle = np.clip(states[:, :2], 0.0, np.array(size) - 1.0)
+    out = missing[:, None] & (middle != states[:, :2])
+    places, velocities = np.where(out, middle, states[:, :2]), np.where(out, 0.0, states[:, 2:])
+    return np.concatenate([places, velocities], axis=1)
 
 
 def hold(state: State, points: Points) -> tuple[State, Info]:
