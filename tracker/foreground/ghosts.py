@@ -35,6 +35,14 @@ SEEN_LEAST = 4
 SEEN_WHOLE = 0.7
 """Share of a patch that shows the ground where it counts as uncovered."""
 
+SHIFTED_ALIKE = 1 / 3
+"""Share of its contrast by which the colour of what shifted differs from itself at most,"""
+
+SHIFTED_SIZE = 2.0
+"""and how many times as large as where it came to light is the place that it covered since."""
+
+_NEXT = np.ones((3, 3), np.uint8)
+
 
 def edge_strength(image: Image) -> NDArray[np.float32]:
     """Return the largest gradient of the channels, grey levels per cell, shape (height, width)."""
@@ -71,7 +79,7 @@ def outlined(mask: Mask) -> Iterator[tuple[tuple[slice, slice], Mask]]:
 
 def outline_edge(image: Image, inside: Mask) -> float:
     """Return the mean edge of a picture along the outline of a patch, grey levels per cell."""
-    rim = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    rim = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, _NEXT) > 0
     return float(edge_strength(image)[rim].mean())
 
 
@@ -114,9 +122,90 @@ def uncovered(middle: Image, images: Sequence[Image], limit: Mask) -> Image:
         bare = [image[window] for image, one in zip(images, shown, strict=True) if one]
         below = np.median(bare, axis=0).astype(np.uint8)
         if shows_more(outline_edge(middle[window], inside), outline_edge(below, inside)):
-            around = cv2.dilate(inside, np.ones((3, 3), np.uint8)) > 0
+            around = cv2.dilate(inside, _NEXT) > 0
             ground[window][around] = below[around]
+            continue
+        if not _lasting(shown):
+            continue
+        shift = _shift(middle[window], below, inside, limit[window])
+        if shift is not None:
+            ground[window] = _beneath(middle[window], below, *shift)
     return ground
+
+
+def _lasting(shown: NDArray[np.bool_]) -> bool:
+    """Tell whether what samples show lasts, unlike a twig that sways to and fro."""
+    begins = np.count_nonzero(shown[1:] & ~shown[:-1]) + bool(shown[0])
+    return bool(np.count_nonzero(shown) >= SEEN_LEAST * begins)
+
+
+def _shift(middle: Image, below: Image, inside: Mask, limit: Mask) -> tuple[Mask, Mask] | None:
+    """Find an object that the median shows in one place, and another picture half beside it.
+
+    Parameters
+    ----------
+    middle, below
+        Shape (h, w, 3), the median, and what many samples show instead.
+    inside
+        Shape (h, w), the cells where they differ.
+    limit
+        Shape (h, w), the largest difference that is noise, grey levels.
+
+    Returns
+    -------
+    left, covered
+        Shape (h, w), 1 where the ground came to light, and where it was covered; or None where it
+        is not told that this is what has happened.
+    """
+    apart = below.sum(axis=2, dtype=np.int16) - middle.sum(axis=2, dtype=np.int16)
+    differs = (_differs(middle, below, limit) & inside) > 0
+    sides = [np.asarray(differs & (side > 0), np.uint8) for side in (apart, -apart)]
+    sizes = [cv2.countNonZero(side) for side in sides]
+    if min(sizes) < SMALLEST or max(sizes) > SHIFTED_SIZE * min(sizes):
+        return None
+    for left, covered in (sides, sides[::-1]):
+        body, ground = _colour(middle, left), _colour(below, left)
+        alike = SHIFTED_ALIKE * np.abs(body - ground).max()
+        if np.abs(_colour(below, covered) - body).max() > alike:
+            return None
+        if np.abs(_colour(middle, covered) - ground).max() > alike:
+            return None
+        # Between the two it is the other way round.
+        rim = cv2.morphologyEx(_hull(left | covered), cv2.MORPH_GRADIENT, _NEXT)
+        here, there = cv2.dilate(left, _NEXT) & rim, cv2.dilate(covered, _NEXT) & rim
+        if not (here.any() and there.any()):
+            return None
+        old, new = edge_strength(middle), edge_strength(below)
+        if shows_more(old[here > 0].mean(), new[here > 0].mean()) and shows_more(
+            new[there > 0].mean(), old[there > 0].mean()
+        ):
+            return left, covered
+    return None
+
+
+def _beneath(middle: Image, below: Image, left: Mask, covered: Mask) -> Image:
+    """Return the ground beneath an object that shifted; see `_shift`.
+
+    Where it was all the time the ground is as around.
+    """
+    body, ground = _colour(middle, left), _colour(below, left)
+    place = cv2.dilate(_hull(left | covered), _NEXT)
+    around = cv2.inpaint(middle, place, 3, cv2.INPAINT_TELEA)
+    seen = np.where(left[..., None] > 0, below, middle)
+    hidden = cv2.absdiff(seen, around).max(axis=2) > np.abs(body - ground).max() / 2
+    hidden &= (place > 0) & (left == 0) & (covered == 0)
+    return np.asarray(np.where(hidden[..., None], around, seen), np.uint8)
+
+
+def _colour(image: Image, where: Mask) -> NDArray[np.float64]:
+    """Return the median colour of the cells that are not 0 in `where`, BGR."""
+    return np.asarray(np.median(image[where > 0], axis=0), np.float64)
+
+
+def _hull(mask: Mask) -> Mask:
+    """Return the convex hull of what is not 0 in a mask, as 1."""
+    corners = cv2.convexHull(cv2.findNonZero(mask))
+    return np.asarray(cv2.fillConvexPoly(np.zeros_like(mask), corners, 1), np.uint8)
 
 
 def _shown(inside: Mask, changed: list[Mask]) -> NDArray[np.bool_]:
