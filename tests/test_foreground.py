@@ -714,3 +714,34 @@ def test_neighbours_that_rest_at_different_times_are_uncovered() -> None:
     assert (middle[20:30, 20:30] == 20).all()
     ground = uncovered(middle, images, np.full((60, 80), 9, np.uint8))
     assert (ground == 100).all()
+
+
+@pytest.mark.parametrize("colour", [20, 230])
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_shifts_by_half_its_length_after_a_long_rest_is_uncovered(
+    colour: int, order: int
+) -> None:
+    """An animal that turns over in its place: part of the ground beneath it is never seen."""
+    rng = np.random.default_rng(3)
+    bare = cv2.GaussianBlur(rng.normal(120, 40, (60, 80, 3)).astype(np.float32), (0, 0), 3)
+    images = []
+    for x in [30] * 30 + [40] * 18:
+        image = (bare + rng.normal(0, 1, bare.shape)).clip(0, 255).astype(np.uint8)
+        images.append(cv2.ellipse(image, (x, 30), (12, 5), 0, 0, 360, (colour,) * 3, -1))
+    images = images[::order]
+    middle = np.median(images, axis=0).astype(np.uint8)
+    assert np.abs(middle[30, 20:40] - float(colour)).max() < 5
+    ground = uncovered(middle, images, np.full((60, 80), 9, np.uint8)).astype(float)
+    assert np.abs(ground - bare).max(axis=2).mean() < 3
+    contrast = np.abs(colour - bare).mean()
+    assert np.abs(ground - bare).max() < contrast / 2
+
+
+def test_of_what_sways_by_half_its_length_the_middle_stays_background() -> None:
+    images = np.full((48, 60, 80, 3), 120, np.uint8)
+    for i, image in enumerate(images):
+        x = 30 if i % 5 < 3 else 40
+        cv2.ellipse(image, (x, 30), (12, 5), 0, 0, 360, (20, 20, 20), -1)
+    middle = np.median(images, axis=0).astype(np.uint8)
+    ground = uncovered(middle, list(images), np.full((60, 80), 9, np.uint8))
+    assert (ground[28:33, 32:39] == 20).all()

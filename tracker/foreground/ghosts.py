@@ -41,7 +41,14 @@ SHIFTED_ALIKE = 1 / 3
 SHIFTED_SIZE = 2.0
 """and how many times as large as where it came to light is the place that it covered since."""
 
+SHIFTED_SPAN = 3.0
+"""How many times as large as both together is their hull at most."""
+
 _NEXT = np.ones((3, 3), np.uint8)
+
+Window = tuple[slice, slice]
+Part = tuple[Window, Mask]
+"""A window of a picture, and 1 in it at the cells of a patch."""
 
 
 def edge_strength(image: Image) -> NDArray[np.float32]:
@@ -63,7 +70,7 @@ def mostly(which: NDArray[np.bool_], mask: Mask) -> Mask:
     return some
 
 
-def outlined(mask: Mask) -> Iterator[tuple[tuple[slice, slice], Mask]]:
+def outlined(mask: Mask) -> Iterator[Part]:
     """Yield each patch of `mask` that has an outline: a window around it, and its cells in that."""
     width = mask.shape[1]
     cells = np.flatnonzero(mask)
@@ -119,18 +126,77 @@ def uncovered(middle: Image, images: Sequence[Image], limit: Mask) -> Image:
         shown = _shown(inside, [one[window] for one in changed])
         if np.count_nonzero(shown) < SEEN_LEAST:
             continue
-        bare = [image[window] for image, one in zip(images, shown, strict=True) if one]
-        below = np.median(bare, axis=0).astype(np.uint8)
+        below = _median(images, shown, window)
         if shows_more(outline_edge(middle[window], inside), outline_edge(below, inside)):
             around = cv2.dilate(inside, _NEXT) > 0
             ground[window][around] = below[around]
-            continue
-        if not _lasting(shown):
-            continue
-        shift = _shift(middle[window], below, inside, limit[window])
-        if shift is not None:
-            ground[window] = _beneath(middle[window], below, *shift)
+    for window, left, covered, other in _shifts(middle, images, patches, changed, limit):
+        ground[window] = _beneath(ground[window], other, left, covered)
     return ground
+
+
+def _shifts(
+    middle: Image,
+    images: Sequence[Image],
+    patches: Sequence[Part],
+    changed: Sequence[Mask],
+    limit: Mask,
+) -> Iterator[tuple[Window, Mask, Mask, Image]]:
+    """Find what the median shows in one place, and many samples in a row half beside it.
+
+    Yields
+    ------
+    window, left, covered, other
+        Where, and there: 1 where the ground came to light, and where it was covered, and what those
+        samples show.
+    """
+    for number, (window, inside) in enumerate(patches):
+        shown = _shown(inside, [one[window] for one in changed])
+        if np.count_nonzero(shown) < SEEN_LEAST or not _lasting(shown):
+            continue
+        reach, size = _grown(window), cv2.countNonZero(inside)
+        for at, second in patches[number:]:  # the first time with itself: the two may touch
+            if not (_meet(at, reach) and _as_large(size, cv2.countNonZero(second))):
+                continue
+            wide = _around(window, at)
+            cells = np.zeros_like(limit)
+            cells[window] |= inside
+            cells[at] |= second
+            other = _median(images, shown, wide)
+            parts = _shift(middle[wide], other, cells[wide], limit[wide])
+            if parts is not None:
+                yield wide, *parts, other
+                break
+
+
+def _median(images: Sequence[Image], which: NDArray[np.bool_], window: Window) -> Image:
+    some = [image[window] for image, one in zip(images, which, strict=True) if one]
+    return np.asarray(np.median(some, axis=0), np.uint8)
+
+
+def _grown(window: Window) -> Window:
+    """Return a window with twice its longer side more on every side."""
+    more = 2 * max(side.stop - side.start for side in window)
+    y, x = (slice(max(side.start - more, 0), side.stop + more) for side in window)
+    return y, x
+
+
+def _meet(one: Window, other: Window) -> bool:
+    """Tell whether two windows overlap."""
+    return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
+
+
+def _as_large(one: int, other: int) -> bool:
+    """Tell whether one and the same object may have left the one place and covered the other."""
+    return max(one, other) <= SHIFTED_SIZE * min(one, other)
+
+
+def _around(one: Window, other: Window) -> Window:
+    """Return the smallest window around two."""
+    y, x = (
+        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
+    )
+    return y, x
 
 
 def _lasting(shown: NDArray[np.bool_]) -> bool:
@@ -147,7 +213,7 @@ def _shift(middle: Image, below: Image, inside: Mask, limit: Mask) -> tuple[Mask
     middle, below
         Shape (h, w, 3), the median, and what many samples show instead.
     inside
-        Shape (h, w), the cells where they differ.
+        Shape (h, w), the cells to look at.
     limit
         Shape (h, w), the largest difference that is noise, grey levels.
 
@@ -158,11 +224,16 @@ def _shift(middle: Image, below: Image, inside: Mask, limit: Mask) -> tuple[Mask
         is not told that this is what has happened.
     """
     apart = below.sum(axis=2, dtype=np.int16) - middle.sum(axis=2, dtype=np.int16)
-    differs = (_differs(middle, below, limit) & inside) > 0
+    differs = (_differs(middle, below, limit) * inside) > 0
     sides = [np.asarray(differs & (side > 0), np.uint8) for side in (apart, -apart)]
     sizes = [cv2.countNonZero(side) for side in sides]
-    if min(sizes) < SMALLEST or max(sizes) > SHIFTED_SIZE * min(sizes):
+    if min(sizes) < SMALLEST or not _as_large(*sizes):
         return None
+    hull = _hull(sides[0] | sides[1])
+    if cv2.countNonZero(hull) > SHIFTED_SPAN * sum(sizes):
+        return None
+    rim = cv2.morphologyEx(hull, cv2.MORPH_GRADIENT, _NEXT)
+    old, new = edge_strength(middle), edge_strength(below)
     for left, covered in (sides, sides[::-1]):
         body, ground = _colour(middle, left), _colour(below, left)
         alike = SHIFTED_ALIKE * np.abs(body - ground).max()
@@ -171,13 +242,13 @@ def _shift(middle: Image, below: Image, inside: Mask, limit: Mask) -> tuple[Mask
         if np.abs(_colour(middle, covered) - ground).max() > alike:
             return None
         # Between the two it is the other way round.
-        rim = cv2.morphologyEx(_hull(left | covered), cv2.MORPH_GRADIENT, _NEXT)
-        here, there = cv2.dilate(left, _NEXT) & rim, cv2.dilate(covered, _NEXT) & rim
+        here, there = (
+            cv2.bitwise_and(cv2.dilate(side, _NEXT), rim) > 0 for side in (left, covered)
+        )
         if not (here.any() and there.any()):
             return None
-        old, new = edge_strength(middle), edge_strength(below)
-        if shows_more(old[here > 0].mean(), new[here > 0].mean()) and shows_more(
-            new[there > 0].mean(), old[there > 0].mean()
+        if shows_more(old[here].mean(), new[here].mean()) and shows_more(
+            new[there].mean(), old[there].mean()
         ):
             return left, covered
     return None
@@ -188,11 +259,11 @@ def _beneath(middle: Image, below: Image, left: Mask, covered: Mask) -> Image:
 
     Where it was all the time the ground is as around.
     """
-    body, ground = _colour(middle, left), _colour(below, left)
+    body, ground = _colour(below, covered), _colour(below, left)
     place = cv2.dilate(_hull(left | covered), _NEXT)
     around = cv2.inpaint(middle, place, 3, cv2.INPAINT_TELEA)
     seen = np.where(left[..., None] > 0, below, middle)
-    hidden = cv2.absdiff(seen, around).max(axis=2) > np.abs(body - ground).max() / 2
+    hidden = np.abs(seen - body).max(axis=2) < np.abs(seen - ground).max(axis=2)
     hidden &= (place > 0) & (left == 0) & (covered == 0)
     return np.asarray(np.where(hidden[..., None], around, seen), np.uint8)
 

@@ -33,7 +33,7 @@ _WHOLE = 0.75  # share of its usual foreground with which an object counts as wh
 _SETTLED = 25.0  # frames of an unusual shape after which an object is as free as it can be
 _ODD = 0.1  # relative change by the size model's limit that tells an unusual shape
 _SETTLE = 0.05  # pull of the typical extent on the frozen one, a frame
-_FILLED = 0.4  # share of its uncovered part that must be foreground for it to count as exposed
+_FILLED = 0.4  # share of what usually shows of its uncovered part that makes it count as exposed
 _REFIT = 25  # new patches before the sizes are fitted again, or as many as there are objects
 _LOOK = 0.2  # s from one look at all patches to the next, where there was no survey,
 _SPECK = 6.0  # and points of a patch that says nothing
@@ -235,7 +235,9 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     veil = np.where(lingers, 1.0, look.veil)
     behind = veil > _LOST_BEHIND
     open_area = look.open_area * (1 - veil) * _inside(prior)
-    shown = visible & (look.exposed > np.maximum(_EXPOSED * areas, _FILLED * open_area))
+    # A thin body with its shadow beside it fills little of its ellipse.
+    filled = np.minimum(usual / areas, 1.0) * open_area
+    shown = visible & (look.exposed > np.maximum(_EXPOSED * areas, _FILLED * filled))
     # What stands behind a fixed thing is not gone: its clocks nearly stop.
     waiting = _WAITING * period * behind
     doubt = np.where(look.doubtful, period - waiting, -2 * period)
