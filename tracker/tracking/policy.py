@@ -236,8 +236,9 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     behind = veil > _LOST_BEHIND
     open_area = look.open_area * (1 - veil) * _inside(prior)
     # A thin body with its shadow beside it fills little of its ellipse.
-    filled = np.minimum(usual / areas, 1.0) * open_area
-    shown = visible & (look.exposed > np.maximum(_EXPOSED * areas, _FILLED * filled))
+    share = np.where(objects.proven, np.minimum(usual / areas, 1.0), 1.0)
+    filled = _FILLED * share * open_area
+    shown = visible & (look.exposed > np.maximum(_EXPOSED * areas, filled))
     # What stands behind a fixed thing is not gone: its clocks nearly stop.
     waiting = _WAITING * period * behind
     doubt = np.where(look.doubtful, period - waiting, -2 * period)
