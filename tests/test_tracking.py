@@ -389,6 +389,17 @@ def test_pieces_of_an_object_that_comes_into_being_become_one() -> None:
     np.testing.assert_allclose(snapshots[-1].tracks[0].covariance, LONG, rtol=0.15)
 
 
+@pytest.mark.parametrize("wide", [7, 12])
+def test_a_thin_body_with_its_shadow_beside_it_is_one_object_and_believed(wide: int) -> None:
+    """They fill a quarter to a third of the ellipse that they span."""
+    rows, columns = np.indices((60, 60))
+    angled = np.argwhere((columns < wide) | (rows >= 60 - wide))[:, ::-1]
+    snapshots = follow(angled + place for place in walk(100, (100, 100), (2, 1)))
+    assert all(ids(snapshot) == [1] for snapshot in snapshots[5:])
+    assert min(snapshot.tracks[0].confidence for snapshot in snapshots[20:]) > 0.95
+    assert {snapshot.tracks[0].status for snapshot in snapshots[5:]} == {Status.SEEN}
+
+
 def test_without_a_survey_all_patches_teach_the_sizes() -> None:
     """Who stood in the first frame leaves a ghost there: at first both are one patch, then two."""
     ways = [((40, 40 + 50 * i), (1.6 + 0.2 * i, 0.1 * i)) for i in range(4)]

@@ -23,6 +23,7 @@ from tracker.types import Array, Contact, Event, Points
 _OWN = 100.0  # points that an object's own extent is worth against those of a frame
 _TYPICAL = 60.0  # points that the typical extent is worth
 _VISIBLE = 0.25  # share of an object that must be foreground for it to count as seen
+_THIN = 0.5  # share of its ellipse that whatever is stout fills, at least
 _RIM = 0.6  # of the square of a rim's width: the variance of a place that it shows
 _EXPOSED = 0.1  # share that no other object covers
 _LOST_BEHIND = 0.4  # share behind fixed things from which an object may not be seen at all
@@ -201,7 +202,10 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     look = sight(prior, blobs, options)
     mass, alone, areas = look.mass, look.alone, objects.areas
     # Pixels that others explain do not bring back what was lost.
-    visible = np.where(objects.missing, look.exposed, mass) > _VISIBLE * areas
+    # What has thin limbs, or a shadow beside it, fills little of its ellipse.
+    usual = np.maximum(objects.usual, 1e-9)
+    share = np.where(alone, np.minimum(usual / (_THIN * areas), 1.0), 1.0)
+    visible = np.where(objects.missing, look.exposed, mass) > _VISIBLE * share * areas
     hidden = np.where(alone, 1 - np.minimum(mass / (_WHOLE * objects.usual), 1.0), 0.0)
     counted = np.minimum(mass, options.effective_points)
     shaped = visible & alone & (hidden == 0)
@@ -225,7 +229,6 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     habit = np.maximum(1 - np.exp(-period / _HABIT), 1 / objects.hits) * visible
     cruise = objects.cruise + habit[:, None] * (states[:, 2:] - objects.cruise)
     extents, unusual = _reshape(prior, states[:, :2], look, shaped, options)
-    usual = np.maximum(objects.usual, 1e-9)
     follow = np.where(mass > usual, 0.3, 0.02) * (visible & alone)
     # What should have come out from behind a fixed thing, and did not, is still there.
     lingers = objects.behind & ~visible & (look.veil <= _LOST_BEHIND)
@@ -235,8 +238,6 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     veil = np.where(lingers, 1.0, look.veil)
     behind = veil > _LOST_BEHIND
     open_area = look.open_area * (1 - veil) * _inside(prior)
-    # A thin body with its shadow beside it fills little of its ellipse.
-    share = np.where(objects.proven, np.minimum(usual / areas, 1.0), 1.0)
     filled = _FILLED * share * open_area
     shown = visible & (look.exposed > np.maximum(_EXPOSED * areas, filled))
     # What stands behind a fixed thing is not gone: its clocks nearly stop.
