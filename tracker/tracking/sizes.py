@@ -29,6 +29,8 @@ _UPRIGHT_ANGLE = np.deg2rad(25.0)
 _CLAMP = 1.75  # spreads by which a length may differ from the typical one,
 _CLAMP_RANGE = (0.3, 0.9)  # within these limits, as logarithms
 _CLASSES = 2.0  # spreads of log s over all kinds of objects, relative to that of the usual kind
+_RARE = 16.0  # nats, what tells against a kind that nobody expects,
+_VARIED = 0.7  # and the spread of log s over such
 _STAYED = 0.03  # lengths, and of the logarithm of the length, within which a patch has stayed
 _RECENT = 50  # patches among which one that stands is found again
 _KEPT = 800  # newest patches remembered,
@@ -227,11 +229,13 @@ class SizeModel:
     def surprise(self, covariances: Array, means: Array) -> float:
         """Return how much an extent of shape (1, 2, 2), px², tells against an object, nats.
 
-        The logarithms of both its lengths are Gaussian around the typical ones.
+        The logarithms of both its lengths are Gaussian around the typical ones; or it is of a rare
+        kind, such as a car among walkers, of which lengths vary more.
         """
         typical = self.covariances(means, covariances)
         ratio = np.linalg.eigvals(np.linalg.solve(typical, covariances)[0]).real
-        return float(np.square(np.log(ratio) / 2).sum() / (2 * (_CLASSES * self.spread) ** 2))
+        away = float(np.square(np.log(ratio) / 2).sum() / 2)
+        return min(away / (_CLASSES * self.spread) ** 2, _RARE + away / _VARIED**2)
 
     def largest(self, means: Array) -> Array:
         """Return the area above which a patch is hardly a single object, shape (k,), px²."""
