@@ -142,6 +142,23 @@ def test_a_long_box_is_one_object_where_sizes_vary_and_a_row_of_discs_is_not() -
     assert len(split(row, 1.0, sizes).parts.mass) == 3
 
 
+@pytest.mark.parametrize("length", [100, 160])
+def test_a_car_among_walkers_is_one_and_a_row_of_walkers_is_not(length: int) -> None:
+    """However alike the walkers are: a car is of another kind, whose size nobody expects."""
+    area = np.pi * 8 * 30
+    shape = np.diag([8.0**2, 30.0**2]) / 4 / area
+    walkers = SizeModel(float(np.sqrt(area)), 0.0, (0.0, 240.0), shape, True, 0.05, float(area))
+    rows, columns = np.indices((240, 400))
+    along = np.abs(columns - 200)
+    car = (along < length / 2) & (rows > 110) & (rows < 140)
+    car |= (along < length / 4) & (rows > 90) & (rows <= 110)
+    row = np.zeros_like(car)
+    for x in range(170, 231, 15):
+        row |= ((columns - x) / 8) ** 2 + ((rows - 120) / 30) ** 2 < 1
+    parts = [split(np.argwhere(patch)[:, ::-1], 1.0, walkers).parts for patch in (car, row)]
+    assert [len(part.mass) for part in parts] == [1, 5]
+
+
 def test_a_line_of_points_is_counted() -> None:
     line = np.column_stack([np.arange(2000.0), np.full(2000, 50.0)])
     assert counted(line).chances.sum() == pytest.approx(1)
