@@ -26,6 +26,7 @@ _COLOR_SAMPLES = 8.0  # independent colour samples that a view of an object is w
 _COLOR_FLOOR = 0.02  # share of a histogram that is uniform: any colour may turn up
 _MOST_COLOR = 8.0  # nats that colours may add: light changes them, too
 _SIZE_SPREAD = 0.1  # standard deviation of the logarithm of an object's length between two views
+_MOST_MOTION = 7.0  # nats that motion may: of three in one patch it can take the wrong one
 _TURN = 0.05  # how likely objects that meet stop or turn rather than go on
 _UNDECIDED = 1.0  # nats below which evidence tells nothing
 _MOST_SIZE = 4.0  # nats that sizes may add: a posture is no proof
@@ -226,9 +227,10 @@ def _depth(objects: Objects, first: Indices, second: Indices) -> Array:
     return depth
 
 
-def _log_odds(probability: float) -> float:
-    likely = min(max(probability, 1e-9), 0.5)
-    return log(likely) - log1p(-likely)
+def _log_odds(confusion: float) -> float:
+    """Return what motion says of an exchange, nats."""
+    likely = min(max(confusion, 1e-9), 0.5)
+    return max(log(likely) - log1p(-likely), -_MOST_MOTION)
 
 
 def _judged(
