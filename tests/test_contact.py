@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tracker.tracking import Tracker
-from tracker.tracking.contact import follow_contacts
+from tracker.tracking.contact import follow_contacts, identities
 from tracker.tracking.state import Episode
 from tracker.types import COLOR_BINS, Array, ContactStage, Points, Snapshot
 
@@ -71,33 +71,49 @@ def test_colour_tells_who_is_who() -> None:
     assert left == right  # it came from the left and went on to the right
 
 
-@pytest.mark.parametrize("confusion", [0.5, 1e-6])
-def test_names_follow_the_colours_where_motion_allows(confusion: float) -> None:
+def two_colours() -> Tracker:
+    """Return a tracker that has seen two objects of different colours, far from each other."""
     tracker = Tracker()
     for i in range(8):
         discs = [disc(np.array([x, 100.0])) for x in (100.0, 300.0)]
         bins = np.repeat(np.array([3, 40], dtype=np.uint8), [len(d) for d in discs])
         tracker.update(Points(np.vstack(discs), colors=bins), time=i / 25)
-    objects = tracker.state.objects
+    return tracker
+
+
+@pytest.mark.parametrize(
+    ("confusion", "share", "exchanged", "surely"),
+    [(0.5, 1.0, True, True), (1e-6, 1.0, True, False), (1e-6, 0.6, False, False)],
+)
+def test_names_follow_colours_that_are_surer_than_motion_can_be(
+    confusion: float, share: float, exchanged: bool, surely: bool
+) -> None:
+    state = two_colours().state
+    colors = state.objects.colors
     # Before they met, the first had the colour that the second has now.
-    episode = Episode(
-        1, 2, objects.colors[::-1], objects.lengths, confusion, apart=4, reported=True
-    )
-    state, _, events = follow_contacts(replace(tracker.state, episodes=(episode,)), color_rate=0.1)
-    exchanged = confusion == 0.5
+    before = share * colors[::-1] + (1 - share) * colors
+    episode = Episode(1, 2, before, state.objects.lengths, confusion, apart=4, reported=True)
+    state, _, events = follow_contacts(replace(state, episodes=(episode,)), color_rate=0.1)
     assert (state.objects.means[0, 0] > 200) == exchanged
     assert [event.kind for event in events] == ["parting"]
     assert state.episodes == ()
-    if exchanged:
-        assert state.objects.identity.min() > 0.9
+    assert (state.objects.identity.min() > 0.9) == surely
+
+
+def test_who_is_seen_alone_with_the_colours_of_another_is_doubted_at_once() -> None:
+    """Before the contact can be judged, as the other one is still in touch with a third."""
+    state = two_colours().state
+    objects = state.objects
+    colors = objects.colors[::-1].copy()
+    for sights, doubted in ((0.0, False), (6.0, True)):
+        episode = Episode(1, 2, colors, objects.lengths, 1e-6, reported=True)
+        open_ = replace(episode, sights=np.array([0.0, sights]))
+        sure = identities(replace(state, episodes=(open_,)), color_rate=0.1)
+        assert (sure.max() < 0.5) == doubted
 
 
 def test_colours_that_changed_over_a_long_time_are_no_exchange() -> None:
-    tracker = Tracker()
-    for i in range(8):
-        discs = [disc(np.array([x, 100.0])) for x in (100.0, 300.0)]
-        bins = np.repeat(np.array([3, 40], dtype=np.uint8), [len(d) for d in discs])
-        tracker.update(Points(np.vstack(discs), colors=bins), time=i / 25)
+    tracker = two_colours()
     objects = tracker.state.objects
     before = objects.colors.copy()
     drifted = replace(objects, colors=0.7 * before + 0.3 * before[::-1])

@@ -139,17 +139,23 @@ def follow_contacts(
     return state, tuple(contacts), tuple(events)
 
 
-def identities(state: State) -> Array:
+def identities(state: State, color_rate: float) -> Array:
     """Return the probability that each object is the one that got its id, shape (k,).
 
-    While contacts are open, either history may be the true one.
+    While contacts are open, either history may be the true one; one of the two that was seen apart
+    meanwhile tells something.
     """
-    identity = state.objects.identity.copy()
-    row = {int(name): k for k, name in enumerate(state.objects.ids)}
+    objects = state.objects
+    identity = objects.identity.copy()
+    row = {int(name): k for k, name in enumerate(objects.ids)}
     for episode in state.episodes:
-        for name in (episode.first, episode.second):
-            if name in row and episode.reported:
-                identity[row[name]] *= 1 - episode.confusion
+        here = [row[name] for name in (episode.first, episode.second) if name in row]
+        if not (episode.reported and here):
+            continue
+        doubt = episode.confusion
+        if len(here) == 2 and episode.sights.max() >= _PARTED:
+            doubt = max(doubt, _judged(episode, objects, np.array(here), color_rate).chance)
+        identity[here] *= 1 - doubt
     return identity
 
 
@@ -178,9 +184,14 @@ class _Verdict:
         return self.motion + self.appearance > 0
 
     @property
+    def chance(self) -> float:
+        """Probability that they changed places."""
+        return 1 / (1 + float(np.exp(-self.motion - self.appearance)))
+
+    @property
     def swap(self) -> float:
         """Probability that the names are wrong, once they are exchanged where that is better."""
-        return 1 / (1 + float(np.exp(abs(self.motion + self.appearance))))
+        return min(self.chance, 1 - self.chance)
 
     @property
     def decided_by(self) -> str:
@@ -237,17 +248,19 @@ def _judged(
     episode: Episode, objects: Objects, both: NDArray[np.intp], color_rate: float
 ) -> _Verdict:
     """Weigh what the contact and the sights before and after it say of who is who."""
-    evidence = 0.0  # for each going its way
+    evidence, seen = 0.0, episode.sights > 0  # for each going its way
     if episode.colors.sum() > 0:
         before = _smoothed(episode.colors)
-        kept = ((1 - color_rate) ** episode.sights)[:, None]
+        kept = ((1 - color_rate) ** np.maximum(episode.sights, 1))[:, None]
         after = np.maximum((objects.colors[both] - kept * episode.colors) / (1 - kept), 0.0)
-        difference = _smoothed(after)[0] - _smoothed(after)[1]
+        after = _smoothed(after) * seen[:, None]
+        difference = after[0] - after[1]
         color = _COLOR_SAMPLES * float(difference @ (np.log(before[0]) - np.log(before[1])))
         evidence += float(np.clip(color, -_MOST_COLOR, _MOST_COLOR))
-    lengths = np.log(objects.lengths[both]), np.log(episode.lengths)
-    size = (lengths[0][0] - lengths[0][1]) * (lengths[1][0] - lengths[1][1]) / _SIZE_SPREAD**2
-    evidence += float(np.clip(size, -_MOST_SIZE, _MOST_SIZE))
+    if seen.all():
+        lengths = np.log(objects.lengths[both]), np.log(episode.lengths)
+        size = (lengths[0][0] - lengths[0][1]) * (lengths[1][0] - lengths[1][1]) / _SIZE_SPREAD**2
+        evidence += float(np.clip(size, -_MOST_SIZE, _MOST_SIZE))
     return _Verdict(_log_odds(episode.confusion), -evidence)
 
 

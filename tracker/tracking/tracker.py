@@ -11,6 +11,7 @@ from tracker.mixture import sides
 from tracker.tracking.contact import identities
 from tracker.tracking.lattice import Lattice
 from tracker.tracking.policy import Info, step
+from tracker.tracking.sightings import COLOR_RATE
 from tracker.tracking.state import NO_SCENE, State
 from tracker.tracking.surveyed import surveyed
 from tracker.types import (
@@ -56,7 +57,7 @@ def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
             objects.age.tolist(),
             map(_status, objects.missing.tolist(), objects.contact.tolist()),
             objects.existence.tolist(),
-            identities(state).tolist(),
+            identities(state, COLOR_RATE).tolist(),
             strict=True,
         )
     ]
