@@ -160,6 +160,7 @@ def test_a_source_cut_short_keeps_its_results(
     content = record(tmp_path / "out")
     assert content["source"]["verdict"] in ("cut short", "damaged")
     assert content["source"]["reason"] in said
+    assert content["warnings"] == [content["source"]["reason"]]
     assert 30 < content["counts"]["frames"] < 40
 
 

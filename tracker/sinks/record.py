@@ -16,7 +16,7 @@ import tracker
 from tracker.config import Config
 from tracker.sinks.files import ended_cleanly, partial_name, writing
 from tracker.sinks.health import Health
-from tracker.sources.base import SourceFacts
+from tracker.sources.base import SourceFacts, Verdict
 from tracker.types import Event, Frame, Snapshot
 
 _EVENTS = 10_000  # events that are kept whole; all are counted
@@ -125,6 +125,8 @@ class RunRecord:
         self._next_refresh = end + max(_REFRESH_SECONDS, 100 * (end - begin))
 
     def _content(self, state: str, error: str) -> dict[str, Any]:
+        facts = self._facts()
+        damage = [facts.reason] if facts.verdict in (Verdict.DAMAGED, Verdict.CUT_SHORT) else []
         return {
             "version": tracker.__version__,
             "state": state,
@@ -132,9 +134,9 @@ class RunRecord:
             "figures": self._figures,
             "started": self._begun.isoformat(timespec="seconds"),
             "elapsed_seconds": round(time.monotonic() - self._begun_clock, 3),
-            "warnings": list(self._health.warnings()),
+            "warnings": [*damage, *self._health.warnings()],
             "results": list(self._results),
-            "source": asdict(self._facts()),
+            "source": asdict(facts),
             "counts": {
                 "frames": self._frames,
                 "objects": len(self._ids),

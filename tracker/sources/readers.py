@@ -404,8 +404,8 @@ class LiveReader:
             raise ValueError(
                 "no such camera answers; check the cable and the permission, or try another number"
                 if self._camera
-                else f"nothing there answers with a video within {TIMEOUT // 1000} s; check the "
-                "address, the network and the user's rights"
+                else "nothing there answers with a video; check the address, the network and the "
+                f"user's rights (no answer is awaited for more than {TIMEOUT // 1000} s)"
             )
         self.fps = usable_rate(fps, self._capture.get(cv2.CAP_PROP_FPS))
         # A file behind an address comes as fast as the network carries it: play it in its own time.
