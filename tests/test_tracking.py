@@ -746,17 +746,19 @@ def test_the_state_does_not_grow_with_the_length_of_the_stream() -> None:
     assert sizes[-1] < 1.3 * sizes[0]
 
 
-def test_names_survive_frames_that_are_left_out_of_a_recording() -> None:
-    columns = [60.0 + i + (80.0 if i >= 15 else 0.0) for i in range(25)]
+@pytest.mark.parametrize("jumps", [1, 2])
+def test_names_survive_frames_that_are_left_out_of_a_recording(jumps: int) -> None:
+    columns = [60.0 + i + 80.0 * min((i + 5) // 20, jumps) for i in range(45)]
     frames = [
         union(*(filled(np.array([x, y])) for y in (60.0, 160.0, 260.0, 360.0))) for x in columns
     ]
-    before, after = (follow(frames)[i] for i in (14, 24))
+    before, after = (follow(frames)[i] for i in (14, 44))
     assert ids(before) == ids(after) == [1, 2, 3, 4]
     kept = {track.id: track.mean[1] for track in before.tracks}
     for track in after.tracks:
         assert abs(track.mean[1] - kept[track.id]) < 5
-        assert track.identity_confidence < 0.5, "where they went in between, nobody saw"
+        # Where they went in between, nobody saw; each may be one of four, however often.
+        assert 0.22 < track.identity_confidence <= 0.25
 
 
 def test_a_look_back_teaches_the_number_and_withdraws_ghosts() -> None:

@@ -376,11 +376,13 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     squares = (apart**2).sum(axis=2)[np.ix_(others, free)]
     pairs = others.searchsorted(rows[far]), free.searchsorted(columns[far])
     chance = certainty(squares, pairs)
+    rivals = len(others)
     if jumped.any():
-        chance = np.full(len(elsewhere), 1 / max(len(elsewhere), 1))  # nobody saw their ways
-    sure = _native(state, elsewhere) * chance
+        rivals = max(len(elsewhere), 1)
+        chance = np.full(len(elsewhere), 1 / rivals)  # nobody saw their ways
+    native = _native(state, elsewhere)
     identity = objects.identity.copy()
-    identity[elsewhere] *= sure
+    identity[elsewhere] = _handed_over(identity[elsewhere], native, chance, rivals)
     now = state.time or 0.0
     mass, missing = objects.mass.copy(), objects.missing.copy()
     seen, exposed, hits = objects.seen.copy(), objects.exposed.copy(), objects.hits.copy()
@@ -401,7 +403,7 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
         hits=hits,
         identity=identity,
     )
-    events = info.events + _returns(objects.ids[elsewhere], sure)
+    events = info.events + _returns(objects.ids[elsewhere], native * chance)
     return state.with_objects(back), replace(info, unexplained=unexplained, events=events)
 
 
@@ -419,7 +421,7 @@ def adopt(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     squares = ((objects.means[lost][:, None] - objects.means[found]) ** 2).sum(axis=2)
     rows, columns = assigned(squares)
     known, fresh = objects.chosen(lost[rows]), objects.chosen(found[columns])
-    sure = _native(state, lost[rows]) * certainty(squares, (rows, columns))
+    native, chance = _native(state, lost[rows]), certainty(squares, (rows, columns))
     again = replace(
         fresh,
         ids=known.ids,
@@ -431,13 +433,30 @@ def adopt(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
         singled=known.singled,
         confirmed=known.confirmed,
         existence=known.existence,
-        identity=known.identity * sure,
+        identity=_handed_over(known.identity, native, chance, len(lost)),
     )
     others = np.ones(len(objects), dtype=bool)
     others[lost[rows]] = others[found[columns]] = False
     together = objects.chosen(others).joined(again)
-    info = replace(info, events=info.events + _returns(known.ids, sure))
+    info = replace(info, events=info.events + _returns(known.ids, native * chance))
     return state.with_objects(together.chosen(np.argsort(together.ids))), info
+
+
+def _handed_over(identity: Array, native: Array, chance: Array, rivals: int) -> Array:
+    """Return how probable it is that names are right after they were handed over, shape (k,).
+
+    Parameters
+    ----------
+    identity
+        Shape (k,), how probable it was before.
+    native, chance
+        Shape (k,), how probable it is that who turned up was lost, and then that it is this one.
+    rivals
+        How many were lost; whose name was wrong may get its own back by chance.
+    """
+    by_chance = (1 - identity) * (1 - chance) / max(rivals - 1, 1)
+    after: Array = np.minimum(identity, native * (identity * chance + by_chance))
+    return after
 
 
 def _native(state: State, lost: NDArray[np.intp]) -> Array:
