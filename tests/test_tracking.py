@@ -417,16 +417,27 @@ def test_without_a_survey_all_patches_teach_the_sizes() -> None:
         np.testing.assert_allclose(track.covariance, ROUND, rtol=0.1, atol=1)
 
 
-def test_an_object_that_leaves_the_picture_is_let_go() -> None:
-    def visible(centre: Array) -> Array:
-        pixels = filled(centre)
-        return pixels[(pixels[:, 0] < 200) & (pixels[:, 0] >= 0)]
+def leaving() -> list[Array]:
+    """Return the frames of someone who walks out of a picture 200 px wide."""
+    discs = [filled(c) for c in walk(60, (120, 60), (4, 0))]
+    return [pixels[pixels[:, 0] < 200] for pixels in discs]
 
-    frames = [visible(c) for c in walk(60, (120, 60), (4, 0))]
+
+def test_an_object_that_leaves_the_picture_is_let_go() -> None:
+    frames = leaving()
     snapshots = follow(frames, Tracker(scene=Scene(size=(200, 120))))
     assert ids(snapshots[15]) == [1]
     gone = next(i for i, points in enumerate(frames) if len(points) == 0)
     assert not snapshots[gone + 3].tracks
+
+
+def test_where_the_number_is_known_who_leaves_waits_at_the_border() -> None:
+    tracker = Tracker(TrackingOptions(objects=1), scene=Scene(size=(200, 120)))
+    last = follow([*leaving(), *[np.zeros((0, 2))] * 50], tracker)[-1]
+    (track,) = last.tracks
+    assert track.status is Status.COASTING
+    np.testing.assert_allclose(track.mean, [199, 60], atol=2)
+    assert abs(track.velocity[0]) < 1
 
 
 @pytest.mark.parametrize("kind", MEETING_KINDS)
