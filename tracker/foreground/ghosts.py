@@ -155,15 +155,20 @@ def _shifts(
         if np.count_nonzero(shown) < SEEN_LEAST or not _lasting(shown):
             continue
         reach, size = _grown(window), cv2.countNonZero(inside)
+        one = images[np.flatnonzero(shown)[np.count_nonzero(shown) // 2]]
         for at, second in patches[number:]:  # the first time with itself: the two may touch
             if not (_meet(at, reach) and _as_large(size, cv2.countNonZero(second))):
                 continue
             wide = _around(window, at)
-            cells = np.zeros_like(limit)
-            cells[window] |= inside
-            cells[at] |= second
+            cells = np.zeros(limit[wide].shape, np.uint8)
+            for where, part in ((window, inside), (at, second)):
+                top, left = (a.start - b.start for a, b in zip(where, wide, strict=True))
+                cells[top : top + part.shape[0], left : left + part.shape[1]] |= part
+            # What one of the samples does not show is not asked of all.
+            if _shift(middle[wide], one[wide], cells, limit[wide]) is None:
+                continue
             other = _median(images, shown, wide)
-            parts = _shift(middle[wide], other, cells[wide], limit[wide])
+            parts = _shift(middle[wide], other, cells, limit[wide])
             if parts is not None:
                 yield wide, *parts, other
                 break
@@ -223,7 +228,8 @@ def _shift(middle: Image, below: Image, inside: Mask, limit: Mask) -> tuple[Mask
         Shape (h, w), 1 where the ground came to light, and where it was covered; or None where it
         is not told that this is what has happened.
     """
-    apart = below.sum(axis=2, dtype=np.int16) - middle.sum(axis=2, dtype=np.int16)
+    blue, green, red = cv2.split(np.subtract(below, middle, dtype=np.int16))
+    apart = blue + green + red
     differs = (_differs(middle, below, limit) * inside) > 0
     sides = [np.asarray(differs & (side > 0), np.uint8) for side in (apart, -apart)]
     sizes = [cv2.countNonZero(side) for side in sides]
