@@ -213,17 +213,19 @@ def find_patches(
     # Patch by patch, and from the smallest difference to the largest within each.
     order = np.sort(labels.astype(np.int64) << 8 | differences) & 255
     first = np.cumsum(sizes) - sizes
-    patches: list[Patch] = []
-    for label in np.flatnonzero(sizes >= SMALLEST_CELLS):
-        size, start = int(sizes[label]), int(first[label])
-        scatter = np.array([[xx[label], xy[label]], [xy[label], yy[label]]])
-        mean = means[:, label].copy()
-        blob = Blob(
-            mean, scatter / size + cell, size * grid.cell_area, bool(found.border[label]), sample
-        )
-        middle = order[[start + (size - 1) // 2, start + size // 2]]
-        patches.append(Patch(blob, contrast=float(middle.mean())))
-    return patches
+    told = np.flatnonzero(sizes >= SMALLEST_CELLS)
+    size, start = sizes[told], first[told]
+    scatters = np.array([[xx, xy], [xy, yy]])[:, :, told].transpose(2, 0, 1)
+    scatters = scatters / size[:, None, None] + cell
+    contrasts = (order[start + (size - 1) // 2] + order[start + size // 2]) / 2
+    areas, borders = size * grid.cell_area, found.border[told]
+    told_one_by_one = zip(
+        means.T[told], scatters, areas.tolist(), borders.tolist(), contrasts.tolist(), strict=True
+    )
+    return [
+        Patch(Blob(mean, scatter, area, border, sample), contrast)
+        for mean, scatter, area, border, contrast in told_one_by_one
+    ]
 
 
 def typical_area(patches: Sequence[Patch]) -> float | None:
