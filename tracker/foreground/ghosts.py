@@ -122,15 +122,15 @@ def uncovered(middle: Image, images: Sequence[Image], limit: Mask) -> Image:
         for window, inside in outlined(np.asarray(steady, np.uint8))
         for part in _parts(inside, [one[window] for one in changed])
     ]
-    for window, inside in patches:
-        shown = _shown(inside, [one[window] for one in changed])
+    sights = [_shown(inside, [one[window] for one in changed]) for window, inside in patches]
+    for (window, inside), shown in zip(patches, sights, strict=True):
         if np.count_nonzero(shown) < SEEN_LEAST:
             continue
         below = _median(images, shown, window)
         if shows_more(outline_edge(middle[window], inside), outline_edge(below, inside)):
             around = cv2.dilate(inside, _NEXT) > 0
             ground[window][around] = below[around]
-    for window, left, covered, other in _shifts(middle, images, patches, changed, limit):
+    for window, left, covered, other in _shifts(middle, images, patches, sights, limit):
         ground[window] = _beneath(ground[window], other, left, covered)
     return ground
 
@@ -139,10 +139,17 @@ def _shifts(
     middle: Image,
     images: Sequence[Image],
     patches: Sequence[Part],
-    changed: Sequence[Mask],
+    sights: Sequence[NDArray[np.bool_]],
     limit: Mask,
 ) -> Iterator[tuple[Window, Mask, Mask, Image]]:
     """Find what the median shows in one place, and many samples in a row half beside it.
+
+    Parameters
+    ----------
+    middle, images, limit
+        As `uncovered` gets them.
+    patches, sights
+        Places where something else lasted, and which samples show it; see `_shown`.
 
     Yields
     ------
@@ -150,8 +157,7 @@ def _shifts(
         Where, and there: 1 where the ground came to light, and where it was covered, and what those
         samples show.
     """
-    for number, (window, inside) in enumerate(patches):
-        shown = _shown(inside, [one[window] for one in changed])
+    for number, ((window, inside), shown) in enumerate(zip(patches, sights, strict=True)):
         if np.count_nonzero(shown) < SEEN_LEAST or not _lasting(shown):
             continue
         reach, size = _grown(window), cv2.countNonZero(inside)
