@@ -201,10 +201,10 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     blobs = find_blobs(points)
     look = sight(prior, blobs, options)
     mass, alone, areas = look.mass, look.alone, objects.areas
-    # Pixels that others explain do not bring back what was lost.
     # What has thin limbs, or a shadow beside it, fills little of its ellipse.
     usual = np.maximum(objects.usual, 1e-9)
     share = np.where(alone, np.minimum(usual / (_THIN * areas), 1.0), 1.0)
+    # Pixels that others explain do not bring back what was lost.
     visible = np.where(objects.missing, look.exposed, mass) > _VISIBLE * share * areas
     hidden = np.where(alone, 1 - np.minimum(mass / (_WHOLE * objects.usual), 1.0), 0.0)
     counted = np.minimum(mass, options.effective_points)
