@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.foreground.channels import Number, planes
 from tracker.foreground.grid import Mask
 from tracker.types import Image
 
@@ -46,24 +47,27 @@ def gain(image: Image, reference: Image) -> NDArray[np.float32]:
     From the middle half of the cells' ratios, as objects are the minority; sums, because in the
     dark a ratio of two levels is coarse. 1 where the light is steady.
     """
-    stride = max(1, int(np.sqrt(image.shape[0] * image.shape[1] / LOOKED_AT)))
-    # Channels first: every operation runs along the cells.
-    new, old = (
-        np.ascontiguousarray(whole[::stride, ::stride].reshape(-1, 3).T, np.float32)
-        for whole in (image, reference)
-    )
-    lit = _tells(new, old)
-    if np.count_nonzero(lit) < LIT * len(lit):
+    seen, empty = _few(image), _few(reference)
+    lit = _tells(seen, empty)
+    telling = np.count_nonzero(lit)
+    if telling < LIT * len(lit):
         return np.ones(3, np.float32)
-    new, old = (np.compress(lit, each, axis=1) + np.float32(1.0) for each in (new, old))
+    if telling < len(lit):
+        seen, empty = (np.compress(lit, each, axis=1) for each in (seen, empty))
+    new, old = (each + np.float32(1.0) for each in (seen, empty))
     each = new / old
-    quarter = each.shape[1] // 4
-    order = np.sort(each, axis=1)  # several times as fast as a partition
-    low, high = order[:, quarter, None], order[:, -1 - quarter, None]
+    quarters = [each.shape[1] // 4, each.shape[1] - 1 - each.shape[1] // 4]
+    low, high = np.partition(each, quarters, axis=1).T[quarters, :, None]
     middle = ((each >= low) & (each <= high)).astype(np.float32)
     ratio = np.einsum("cn,cn->c", new, middle) / np.einsum("cn,cn->c", old, middle)
     steady = bool(np.abs(np.log(ratio)).max() < STEADY)
     return np.ones(3, np.float32) if steady else ratio
+
+
+def _few(image: Image) -> NDArray[np.uint8]:
+    """Return cells from all over a picture, shape (3, n): every operation runs along the cells."""
+    stride = max(1, int(np.sqrt(image.shape[0] * image.shape[1] / LOOKED_AT)))
+    return planes(np.ascontiguousarray(image[::stride, ::stride]).reshape(-1, 3))
 
 
 def local_gain(
@@ -108,7 +112,7 @@ def local_gain(
     return np.asarray(cv2.resize(field, (width, height)), np.float32)
 
 
-def _tells(new: NDArray[np.float32], old: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _tells(new: NDArray[Number], old: NDArray[Number]) -> NDArray[np.bool_]:
     """Return where a ratio says something, for arrays of shape (3, ...): shape (...)."""
     brightest = np.maximum(new.max(axis=0), old.max(axis=0))
     return np.asarray((old.min(axis=0) >= DARKEST) & (brightest < BRIGHTEST))

@@ -217,7 +217,8 @@ def _confusion(objects: Objects, first: Indices, second: Indices, elapsed: float
     so that speed alone never tells for sure.
     """
     both = objects.errors[first] + objects.errors[second]
-    apart, speed = np.hsplit(objects.states[first] - objects.states[second], 2)
+    between = objects.states[first] - objects.states[second]
+    apart, speed = between[:, :2], between[:, 2:]
     closing = (apart * speed).sum(axis=1) / np.maximum((speed * speed).sum(axis=1), 1e-12)
     nearest = apart - np.clip(closing, 0, elapsed)[:, None] * speed
     place = np.exp(-0.125 * quadratic(nearest, both[:, :2, :2]))

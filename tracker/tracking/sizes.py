@@ -341,8 +341,8 @@ def _perspective(rows: Array, lengths: Array) -> tuple[float, float]:
     """
     if len(rows) < _FEWEST_FOR_SLOPE:
         return 0.0, 0.0
-    order = np.argsort(rows, kind="stable")
-    far, near = (rows[order][int(q * (len(rows) - 1))] for q in (0.02, 0.98))
+    places = [int(q * (len(rows) - 1)) for q in (0.02, 0.98)]
+    far, near = np.partition(rows, places)[places]
     found = []
     for horizon in far + (near - far) * _HORIZONS:
         nearer = rows > horizon + 1

@@ -257,13 +257,13 @@ class Jitter:
         trail, extents
             Shapes (k, 4, 2) and (k, 2, 2); see `Objects`.
         """
-        known = np.isfinite(trail.sum(axis=(1, 2)))
+        known = np.isfinite(trail[:, :, 0]).all(axis=1)
         number = np.count_nonzero(known)
         if number == 0:
             return self
         changes = _DIFFERENCES @ trail[known]  # (k, 3, 2)
         squares = quadratic(changes, extents[known, None]) / 2
-        seen = float((squares @ _CONTRAST).mean()) / 14
+        seen = float(squares.sum(axis=0) @ _CONTRAST) / (14 * number)
         count = min(self.count + number, _MOST_DIFFERENCES)
         share = number / count
         return Jitter(self.variance + share * (seen - self.variance), count)
