@@ -261,14 +261,15 @@ def test_what_never_went_anywhere_does_not_turn_up_far_away(speed: float, name: 
     assert {track.id for track in tracks if track.status is not Status.COASTING} == {name}
 
 
-def test_two_that_came_as_one_are_two_as_soon_as_the_evidence_says_so() -> None:
+@pytest.mark.parametrize("farthest", [15.5, 21.0])
+def test_two_that_came_as_one_are_two_as_soon_as_the_evidence_says_so(farthest: float) -> None:
     """Half in front of one another for long, they have won the right to an odd shape as one."""
     places = [(x, y) for x in (30.0, 100.0, 170.0) for y in (20.0, 50.0, 80.0)]
     area = np.pi * RADIUS**2
     blobs = tuple(Blob(np.array(place), EXTENT, area, border=False) for place in places)
     tracker = Tracker(scene=Scene(size=(200, 100), blobs=blobs))
     for index in range(110):
-        apart = np.clip(index - 60.0, 8.0, 21.0)
+        apart = np.clip(index - 60.0, 8.0, farthest)
         left, right = 30 + index - apart / 2, 30 + index + apart / 2
         points = discs((left, 50), (right, 50))
         tracks = tracker.update(Points(points), time=index / 25).tracks
@@ -337,8 +338,17 @@ def test_a_frame_looks_into_the_first_patches_and_into_one_however_large() -> No
 def test_a_count_that_could_not_be_followed_says_so() -> None:
     places, area = np.array([[20.0, 20], [60, 20]]), np.pi * RADIUS**2
     parts = Stats(np.array([area, 0.8 * area]), places, np.array([EXTENT, EXTENT]))
-    found = Newborn(parts, np.zeros(2, dtype=np.int64), (Count(parts, np.array([0.1, 0.9])),))
+    found = Newborn.counted(Count(parts, np.array([0.1, 0.9])))
     (both,), (one,) = found.told(7), found.largest(1).told(7)
     assert (both.tracks, both.message) == ((7, 8), "this patch is 2, p = 0.90")
     assert one.tracks == (7,)
     assert one.message == "this patch is 2, p = 0.90, of which 1 could be started"
+
+
+def test_a_count_beside_a_known_object_names_it_too() -> None:
+    places, area = np.array([[20.0, 20], [60, 20]]), np.pi * RADIUS**2
+    parts = Stats(np.array([area, 0.8 * area]), places, np.array([EXTENT, EXTENT]))
+    beside = Newborn.counted(Count(parts, np.array([0.1, 0.9])), {1: 3})
+    np.testing.assert_array_equal(beside.stats.mean, places[:1])
+    (event,) = beside.joined(beside.largest(0)).told(7)
+    assert (event.tracks, event.message) == ((3, 7), "this patch is 2, p = 0.90")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from math import ceil
 
@@ -122,39 +122,73 @@ class Newborn:
         Shape (k,), the number of the patch in which they were counted, -1 where none was needed.
     counts
         By number of the patch, what was found in it.
+    known
+        By number of the patch, the ids of objects that were known in it.
     """
 
     stats: Stats
     question: NDArray[np.int64]
     counts: tuple[Count, ...] = ()
+    known: tuple[tuple[int, ...], ...] = ()
+
+    @classmethod
+    def uncounted(cls, stats: Stats) -> Newborn:
+        """Return objects of which nobody asked how many they are."""
+        return cls(stats, np.full(len(stats.mass), -1))
+
+    @classmethod
+    def counted(cls, count: Count, known: dict[int, int] | None = None) -> Newborn:
+        """Return the objects of a patch but for those parts, by number, that have ids."""
+        known = known or {}
+        fresh = np.array([part not in known for part in range(len(count.parts.mass))])
+        stats = _chosen(count.parts, fresh)
+        return cls(stats, np.zeros(len(stats.mass), int), (count,), (tuple(known.values()),))
 
     def __len__(self) -> int:
         return len(self.question)
+
+    def joined(self, other: Newborn) -> Newborn:
+        """Return these objects and, behind them, the others."""
+        both = self.stats, other.stats
+        question = np.where(other.question < 0, -1, other.question + len(self.counts))
+        return Newborn(
+            Stats(
+                np.concatenate([stats.mass for stats in both]),
+                np.concatenate([stats.mean for stats in both]),
+                np.concatenate([stats.scatter for stats in both]),
+            ),
+            np.concatenate([self.question, question]),
+            self.counts + other.counts,
+            self.known + other.known,
+        )
 
     def largest(self, count: int) -> Newborn:
         """Return the largest of them, at most `count`, in their order."""
         if len(self) <= count:
             return self
         chosen = np.sort(np.argsort(-self.stats.mass, kind="stable")[:count])
-        mass, mean, scatter = self.stats.mass, self.stats.mean, self.stats.scatter
-        kept = Stats(mass[chosen], mean[chosen], scatter[chosen])
-        return Newborn(kept, self.question[chosen], self.counts)
+        return replace(self, stats=_chosen(self.stats, chosen), question=self.question[chosen])
 
     def told(self, first_id: int) -> tuple[Event, ...]:
         """Say of each patch in which objects were counted how many they are, and how surely."""
         events = []
-        for number, count in enumerate(self.counts):
+        for number, (count, known) in enumerate(zip(self.counts, self.known, strict=True)):
             ids = tuple((first_id + np.flatnonzero(self.question == number)).tolist())
             if ids:
                 message = f"this patch is {len(count.parts.mass)}, p = {count.chance:.2f}"
-                if len(ids) < len(count.parts.mass):
+                if len(known) + len(ids) < len(count.parts.mass):
                     message += f", of which {len(ids)} could be started"
-                events.append(Event("group", ids, message))
+                events.append(Event("group", known + ids, message))
         return tuple(events)
 
 
-def _uncounted(stats: Stats) -> Newborn:
-    return Newborn(stats, np.full(len(stats.mass), -1))
+def _chosen(stats: Stats, which: NDArray[np.bool_] | Indices) -> Stats:
+    """Return the statistics of some components."""
+    return Stats(stats.mass[which], stats.mean[which], stats.scatter[which])
+
+
+NOBODY = Newborn.uncounted(Stats(np.zeros(0), np.zeros((0, 2)), np.zeros((0, 2, 2))))
+"""No new object."""
 
 
 def resolve(
@@ -176,7 +210,7 @@ def resolve(
         typical = np.median(state.objects.areas) if len(state.objects) else 0.0
         largest = rest.mass.max() if not len(state.objects) else typical
         kept = rest.mass >= max(_SMALLEST, _SHARE * float(largest))
-        return _uncounted(Stats(rest.mass[kept], rest.means[kept], rest.scatters[kept]))
+        return Newborn.uncounted(Stats(rest.mass[kept], rest.means[kept], rest.scatters[kept]))
     expected = sizes.newborn(rest.means)
     least = _least(rest.means, sizes, options)
     # What comes in beside an object may well be more of it, and the rest of a patch of a large one.
@@ -190,27 +224,15 @@ def resolve(
     crowded = enough & (rest.mass > _GROUP * expected)
     single = np.flatnonzero(enough & ~crowded)
     extents = sizes.clamp(rest.scatters[single], rest.means[single])
-    found = _uncounted(Stats(rest.mass[single], rest.means[single], extents))
+    found = Newborn.uncounted(Stats(rest.mass[single], rest.means[single], extents))
     # The largest first; what is left over is still there in the next frame.
     order = np.argsort(-rest.mass, kind="stable")
     asked = order[crowded[order]]
     number, _ = affordable(rest.mass[asked] / rest.spacing**2)
-    counts = [
-        split(rest.coordinates[rest.labels == b], rest.spacing, sizes) for b in asked[:number]
-    ]
-    if not counts:
-        return found
-    parts = [found.stats, *(count.parts for count in counts)]
-    question = [np.full(len(count.parts.mass), n) for n, count in enumerate(counts)]
-    return Newborn(
-        Stats(
-            np.concatenate([part.mass for part in parts]),
-            np.concatenate([part.mean for part in parts]),
-            np.concatenate([part.scatter for part in parts]),
-        ),
-        np.concatenate([found.question, *question]),
-        tuple(counts),
-    )
+    for b in asked[:number]:
+        count = split(rest.coordinates[rest.labels == b], rest.spacing, sizes)
+        found = found.joined(Newborn.counted(count))
+    return found
 
 
 def slight(state: State, options: TrackingOptions) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tracker.config import TrackingOptions
 from tracker.mixture import Stats, inverses, sides, sums
 from tracker.tracking.assignment import assigned, certainty
-from tracker.tracking.births import resolve, slight, smallest, united
+from tracker.tracking.births import NOBODY, Newborn, resolve, slight, smallest, united
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts
 from tracker.tracking.groups import find_groups
@@ -71,6 +71,8 @@ class Info:
         Sum over the points that took part in a contact, nats.
     iterations
         Most rounds that a group took.
+    found
+        New objects beside known ones, in patches of which the evidence says so.
     events
         Births, deaths and the like.
     contacts
@@ -82,6 +84,7 @@ class Info:
     log_likelihood: float = 0.0
     iterations: int = 0
     flood: bool = False
+    found: Newborn = NOBODY
     events: tuple[Event, ...] = ()
     contacts: tuple[Contact, ...] = ()
 
@@ -280,7 +283,8 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         middle_reach = np.sort(look.reach[shaped], axis=0)[shaped.sum() // 2]
         typical = typical + 0.02 * (middle_reach - typical)
     state = replace(prior, objects=refined, reach=typical, jitter=jitter)
-    return state, Info(blobs, look.unexplained, look.log_likelihood, look.iterations)
+    info = Info(blobs, look.unexplained, look.log_likelihood, look.iterations, found=look.found)
+    return state, info
 
 
 def retire(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
@@ -488,12 +492,14 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     if options.objects or (number and lost.any() and (lost & _whole(state)).any()):
         room = min(room, number - len(objects))
     rest, index = _residual(info, smallest(state, options))
+    found = info.found
     if room > 0 and len(rest):
-        found = resolve(rest, _untouched(info, rest, index), state, options).largest(room)
-        if len(found):
-            info = replace(info, events=info.events + found.told(state.next_id))
-            objects = objects.joined(_newborn(state, found.stats))
-            state = replace(state, objects=objects, next_id=state.next_id + len(found))
+        found = found.joined(resolve(rest, _untouched(info, rest, index), state, options))
+    found = found.largest(max(room, 0))
+    if len(found):
+        info = replace(info, events=info.events + found.told(state.next_id))
+        objects = objects.joined(_newborn(state, found.stats))
+        state = replace(state, objects=objects, next_id=state.next_id + len(found))
     lasting = ~objects.confirmed & (objects.hits >= options.birth_frames)
     # What is small may be a piece, or a flicker: it must last, and go.
     gone = np.hypot(*(objects.means - objects.origin).T) > _STIRRED * objects.lengths

@@ -27,7 +27,7 @@ from tracker.mixture import (
     silhouettes,
     sums,
 )
-from tracker.tracking.births import MOST, affordable, split
+from tracker.tracking.births import MOST, NOBODY, Newborn, affordable, split
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.groups import Groups, find_groups
 from tracker.tracking.lattice import Indices, Lattice, boxes_around, overlapping, spans
@@ -76,6 +76,8 @@ class Sightings:
         Shapes (k, COLOR_BINS) and (k, 4), see `Objects`.
     examined, lone
         Shape (k,), see `Objects`.
+    found
+        The others in patches of which the evidence says that one object is not all.
     unexplained
         Shape (n,), which points of the patches no object explains.
     log_likelihood
@@ -99,6 +101,7 @@ class Sightings:
     reach: Array
     examined: Array
     lone: NDArray[np.bool_]
+    found: Newborn
     unexplained: NDArray[np.bool_]
     log_likelihood: float
     iterations: int
@@ -119,7 +122,7 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
     scatter = np.where(alone[:, None, None], groups.patches.scatter[own], objects.extents)
     exposed, open_area = mass.copy(), objects.areas  # what no other object covers
     taken = np.zeros(len(groups) + 1, dtype=bool)
-    taken[own[alone]] = True
+    taken[own[alone | guess.parted]] = True
     unexplained = (~taken[groups.of_patch]).take(blobs.labels)
     doubtful = np.zeros(len(objects), dtype=bool)
     log_likelihood, iterations = 0.0, 0
@@ -149,6 +152,7 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
         reach=_reach(objects, alone, groups),
         examined=guess.examined,
         lone=guess.lone,
+        found=guess.found,
         unexplained=unexplained,
         log_likelihood=log_likelihood,
         iterations=iterations,
@@ -159,7 +163,7 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
 class _Guess:
     """Who is alone in its patches, and from where to start the fit of those who are not.
 
-    What that took is `spent`, see `affordable`.
+    Who else is in these patches is `found`. What that took is `spent`, see `affordable`.
     """
 
     alone: NDArray[np.bool_]
@@ -168,14 +172,16 @@ class _Guess:
     extents: Array
     examined: Array
     lone: NDArray[np.bool_]
+    found: Newborn
     spent: float
 
 
 def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs: Blobs) -> _Guess:
     """Tell objects that are alone in their patches from those that touch others not known yet.
 
-    An object whose patch is too large for it is asked about; the answer holds until the patch
-    changes, and a frame has only so many questions.
+    An object whose patch is too large for it is asked about, and before one gets the right to an
+    odd shape, whose patch is too large for a usual one; the answer holds until the patch changes,
+    and a frame has only so many questions.
     """
     objects, sizes = prior.objects, prior.sizes
     means, extents = objects.means.copy(), objects.extents.copy()
@@ -183,27 +189,44 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
     parted = np.zeros(len(objects), dtype=bool)
     if sizes is None:
         # A patch that outgrows its object is the object coming into view.
-        return _Guess(single, parted, means, extents, np.zeros(len(objects)), single, 0.0)
-    whole = np.minimum(objects.areas, sizes.largest(objects.means))
-    large = single & (foreground > _EXCESS * whole)
+        return _Guess(single, parted, means, extents, np.zeros(len(objects)), single, NOBODY, 0.0)
+    most = _EXCESS * np.minimum(objects.areas, sizes.largest(objects.means))
+    # Two who came as one keep having a shape that is none of the usual ones.
+    usual = np.maximum(_EXCESS * sizes.areas(objects.means), sizes.improbable(objects.means))
+    most = np.where(objects.unusual > 0, np.minimum(most, usual), most)
+    large = single & (foreground > most)
     change = np.abs(foreground - objects.examined)
     asked = np.flatnonzero(large & (change > _ANEW * objects.examined))
     examined = np.where(large, objects.examined, 0.0)
     lone = large & objects.lone
     if not len(asked):
-        return _Guess(single & (lone | ~large), parted, means, extents, examined, lone, 0.0)
+        alone = single & (lone | ~large)
+        return _Guess(alone, parted, means, extents, examined, lone, NOBODY, 0.0)
     number, spent = affordable(foreground[asked] / blobs.spacing**2)
     asked = asked[:number]
-    of_points = groups.of_points(blobs)
+    of_points, found = groups.of_points(blobs), NOBODY
+    uncut = _uncut(groups, prior, blobs.spacing)
     for k in asked:
         points = blobs.coordinates[of_points == groups.of_object[k]]
-        parts = split(points, blobs.spacing, sizes).parts
+        count = split(points, blobs.spacing, sizes)
+        parts = count.parts
         examined[k], lone[k] = foreground[k], len(parts.mass) == 1
-        nearest = ((parts.mean - means[k]) ** 2).sum(axis=1).argmin()
+        nearest = int(((parts.mean - means[k]) ** 2).sum(axis=1).argmin())
         if not lone[k]:
             parted[k] = True
             means[k], extents[k] = parts.mean[nearest], parts.scatter[nearest]
-    return _Guess(single & (lone | ~large), parted, means, extents, examined, lone, spent)
+            if uncut[groups.of_object[k]]:  # what still comes in may be one after all
+                found = found.joined(Newborn.counted(count, {nearest: int(objects.ids[k])}))
+    return _Guess(single & (lone | ~large), parted, means, extents, examined, lone, found, spent)
+
+
+def _uncut(groups: Groups, state: State, spacing: float) -> NDArray[np.bool_]:
+    """Return the patches of which groups the border of the picture does not cut, shape (G,)."""
+    if state.scene.size is None:
+        return np.ones(len(groups), dtype=bool)
+    low, high = groups.boxes[:, :2], groups.boxes[:, 2:]
+    far = np.array(state.scene.size) - 1 - spacing
+    return np.asarray(((low > spacing) & (high < far)).all(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
