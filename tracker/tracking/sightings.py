@@ -122,7 +122,8 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
     scatter = np.where(alone[:, None, None], groups.patches.scatter[own], objects.extents)
     exposed, open_area = mass.copy(), objects.areas  # what no other object covers
     taken = np.zeros(len(groups) + 1, dtype=bool)
-    taken[own[alone | guess.parted]] = True
+    told = np.isin(objects.ids, [name for names in guess.found.known for name in names])
+    taken[own[alone | told]] = True  # and the others in these patches are told apart by now
     unexplained = (~taken[groups.of_patch]).take(blobs.labels)
     doubtful = np.zeros(len(objects), dtype=bool)
     log_likelihood, iterations = 0.0, 0
@@ -191,9 +192,9 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
         # A patch that outgrows its object is the object coming into view.
         return _Guess(single, parted, means, extents, np.zeros(len(objects)), single, NOBODY, 0.0)
     most = _EXCESS * np.minimum(objects.areas, sizes.largest(objects.means))
-    # Two who came as one keep having a shape that is none of the usual ones.
-    usual = np.maximum(_EXCESS * sizes.areas(objects.means), sizes.improbable(objects.means))
-    most = np.where(objects.unusual > 0, np.minimum(most, usual), most)
+    if prior.alike:  # two who came as one keep having a shape that is none of the usual ones
+        usual = np.where(objects.unusual > 0, _EXCESS * sizes.areas(objects.means), np.inf)
+        most = np.minimum(most, usual)
     large = single & (foreground > most)
     change = np.abs(foreground - objects.examined)
     asked = np.flatnonzero(large & (change > _ANEW * objects.examined))
@@ -215,7 +216,8 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
         if not lone[k]:
             parted[k] = True
             means[k], extents[k] = parts.mean[nearest], parts.scatter[nearest]
-            if uncut[groups.of_object[k]]:  # what still comes in may be one after all
+            # What is of many sizes, or still comes in, may be one after all.
+            if prior.alike and uncut[groups.of_object[k]]:
                 found = found.joined(Newborn.counted(count, {nearest: int(objects.ids[k])}))
     return _Guess(single & (lone | ~large), parted, means, extents, examined, lone, found, spent)
 

@@ -29,7 +29,7 @@ _UPRIGHT_ANGLE = np.deg2rad(25.0)
 _CLAMP = 1.75  # spreads by which a length may differ from the typical one,
 _CLAMP_RANGE = (0.3, 0.9)  # within these limits, as logarithms
 _CLASSES = 2.0  # spreads of log s over all kinds of objects, relative to that of the usual kind
-_ONE_IN_THIRTY = 1.8  # standard deviations that one number in thirty exceeds
+_ALIKE = 0.15  # spread of log s below which objects are of one kind
 _RARE = 16.0  # nats, what tells against a kind that nobody expects,
 _VARIED = 0.7  # and the spread of log s over such
 _STAYED = 0.03  # lengths, and of the logarithm of the length, within which a patch has stayed
@@ -238,10 +238,10 @@ class SizeModel:
         away = float(np.square(np.log(ratio) / 2).sum() / 2)
         return min(away / (_CLASSES * self.spread) ** 2, _RARE + away / _VARIED**2)
 
-    def improbable(self, means: Array) -> Array:
-        """Return the area that one usual object in thirty exceeds, shape (k,), px²."""
-        areas: Array = self.areas(means) * np.exp(_ONE_IN_THIRTY * 2 * self.spread)
-        return areas
+    @property
+    def alike(self) -> bool:
+        """Whether all objects are of one kind, so that what is larger than one is several."""
+        return self.spread < _ALIKE
 
     def largest(self, means: Array) -> Array:
         """Return the area above which a patch is hardly a single object, shape (k,), px²."""

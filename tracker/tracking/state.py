@@ -307,6 +307,8 @@ class State:
         The cells of the scene's occluders: what is there cannot be seen. None without any.
     population
         How many objects the place always holds, 0 where that changes or is not known.
+    alike
+        Whether a survey shows objects of one kind, so that what is larger than one is several.
     """
 
     objects: Objects = field(default_factory=no_objects)
@@ -323,6 +325,7 @@ class State:
     jitter: Jitter = Jitter()
     hidden: Lattice | None = None
     population: int = 0
+    alike: bool = False
 
     @property
     def footprint(self) -> Footprint:

@@ -33,4 +33,5 @@ def surveyed(state: State, scene: Scene) -> State:
     state = replace(state, surveyed=patches.thinned(), patches=NO_PATCHES)
     if sizes is None:
         return state
-    return replace(state, sizes=sizes, population=census(scene, sizes))
+    population = census(scene, sizes)
+    return replace(state, sizes=sizes, population=population, alike=sizes.alike)
