@@ -545,6 +545,43 @@ def test_what_stays_half_of_the_time_is_no_noise() -> None:
     assert overlap(there, world.inside(place)) > 0.5
 
 
+def test_in_a_lane_that_is_hardly_ever_empty_cars_are_no_noise() -> None:
+    """Each place shows cars in most of the samples, as often brighter than the road as darker."""
+    world, random = World(), np.random.default_rng(7)
+    road = world.ground.mean(axis=(0, 1))
+    samples = []
+    for index in range(96):
+        scene = np.asarray(world.draw(), np.uint8).copy()
+        for number, left in enumerate(range(-7 * index % 34 - 34, SIZE[0], 34)):
+            contrast = random.uniform(20, 60) * (-1) ** (number + index // 2)
+            scene[45:65, max(left, 0) : max(left + 22, 0)] = road + contrast
+        samples.append(scene)
+    foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
+    car = np.zeros(SIZE[::-1], bool)
+    car[45:65, 60:82] = True
+    scene = np.asarray(world.draw(), np.uint8).copy()
+    scene[car] = 0.9 * road[::-1]
+    assert overlap(foreground.points(Frame(0, 0.0, scene)), car) > 0.75
+
+
+def test_what_sways_is_noise_as_far_as_it_shows_what_is_beside_it() -> None:
+    """Leaves: fine and rich in contrast, and each time somewhere else."""
+    world, random = World(), np.random.default_rng(8)
+    leaves = random.uniform(30, 190, (SIZE[1] // 2, SIZE[0] // 2, 1)).repeat(3, axis=2)
+    leaves = cv2.resize(leaves, SIZE, interpolation=cv2.INTER_CUBIC)
+
+    def swaying() -> Image:
+        scene = np.asarray(world.draw(), np.uint8).copy()
+        shift = random.integers(-4, 5, 2)
+        scene[:, :40] = np.clip(np.roll(leaves, shift, axis=(0, 1)), 0, 255)[:, :40]
+        return scene
+
+    foreground = make_foreground(ForegroundOptions(), SIZE, [swaying() for _ in range(96)], False)
+    for index in range(5):
+        specks = foreground.points(Frame(index, index / FPS, swaying()))
+        assert len(specks) < 0.01 * SIZE[0] * SIZE[1]
+
+
 def test_what_a_codec_makes_of_a_place_is_noise() -> None:
     """It stays as it is until the next key frame: samples differ, and not from their neighbours."""
     world = World()

@@ -32,6 +32,18 @@ STEADY = 2.3
 """Noise, relative to that from one sample to the next, beyond which it is none: something stood
 there for a while, or passed slowly, as in a jam."""
 
+NEIGHBOURHOOD = 7
+"""Cells across which what sways shows in one place what is beside it: a third of an object."""
+
+ALWAYS = 0.1
+"""Quantile of the samples' contrasts within a neighbourhood that is there all the time."""
+
+SMOOTH = 1.5
+"""Noise of what has no such contrast, relative to that of the calmer half of the picture,"""
+
+EVENLY = 0.045
+"""where no sample has another light, by the logarithm of the gain: else places are lit unevenly."""
+
 DIFFERENT = 4.0
 """Standard deviations of noise from which on two samples differ,"""
 
@@ -100,7 +112,8 @@ def background_statistics(images: Sequence[Image]) -> Statistics:
     """
     count = len(images)
     middle = rank_filter(images, count // 2)
-    if any((gain(image, middle) != 1.0).any() for image in images):
+    changes = np.log([gain(image, middle) for image in images])
+    if changes.any():
         lit = middle.astype(np.float32)
         images = side_by_side(partial(_relit, reference=lit), images)
         middle = rank_filter(images, count // 2)
@@ -112,7 +125,10 @@ def background_statistics(images: Sequence[Image]) -> Statistics:
         spread = np.minimum(spread, _steady(spread, flicker + np.float32(0.5)))
     noise = np.sqrt(np.mean(spread**2, axis=-1)) / NOISE_QUANTILE_OF_GAUSSIAN
     noise = np.asarray(cv2.blur(noise, (5, 5)), np.float32)
-    noise = np.maximum(noise, np.median(noise))
+    calm = np.float32(np.median(noise))
+    if np.abs(changes).max() < EVENLY:
+        noise = np.minimum(noise, np.hypot(SMOOTH * calm, _texture(images)))
+    noise = np.maximum(noise, calm)
     limit = np.clip(DIFFERENT * noise, LEAST_DIFFERENT, 254).astype(np.uint8)
     return Statistics(uncovered(middle, images, limit).astype(np.float32), noise)
 
@@ -128,6 +144,26 @@ def _steady(spread: NDArray[np.float32], flicker: NDArray[np.float32]) -> NDArra
     calm = spread <= np.median(spread)
     usual = spread[calm].mean() / flicker[calm].mean()
     return np.asarray(STEADY * usual**2 * flicker, np.float32)
+
+
+def _texture(images: Sequence[Image]) -> NDArray[np.float32]:
+    """Return the contrast that each place always has with its neighbourhood, shape (height, width).
+
+    Leaves, water and whatever else sways show beside a place what another picture shows in it: that
+    is how far its noise can go. A place in a dense lane differs as much from picture to picture,
+    but road and bodywork are smooth.
+    """
+    contrasts = side_by_side(_contrast, images)
+    return np.asarray(rank_filter(contrasts, int(ALWAYS * len(images))) / 2, np.float32)
+
+
+def _contrast(image: Image) -> Levels:
+    """Return the standard deviation within each neighbourhood, halves of a grey level."""
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    sides = (NEIGHBOURHOOD, NEIGHBOURHOOD)
+    mean = cv2.boxFilter(grey, cv2.CV_32F, sides)
+    variance = cv2.sqrBoxFilter(grey, cv2.CV_32F, sides) - mean * mean
+    return np.asarray(cv2.convertScaleAbs(np.sqrt(np.maximum(variance, 0)), alpha=2), np.uint8)
 
 
 def _relit(image: Image, reference: NDArray[np.float32]) -> Image:
