@@ -81,6 +81,15 @@ def test_mouse_lies_between_what_other_tools_say(data: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.clips
+def test_a_group_that_stands_for_the_whole_film_is_an_object(data: Path, tmp_path: Path) -> None:
+    run(data / "robustness" / "people_drift.mp4", "--out", tmp_path)
+    tracks = read_rows(tmp_path / "tracks.csv")
+    there = np.hypot(*(tracks.points - (141, 184)).T) < 25
+    _, counts = np.unique(tracks.ids[there], return_counts=True)
+    assert counts.max() > 0.95 * (tracks.frames.max() + 1)
+
+
+@pytest.mark.clips
 def test_objects_are_kept_while_the_light_goes(data: Path, tmp_path: Path) -> None:
     """A lamp goes out between frames 165 and 260, while parts of the scene have begun to move."""
     run(data / "robustness" / "lights_change.mp4", "--out", tmp_path)

@@ -522,6 +522,35 @@ def test_what_rests_for_most_of_a_file_is_seen_there_and_no_ghost_is_left(
     assert len(gone) == 0
 
 
+def test_who_stands_for_a_whole_film_and_stirs_is_no_background() -> None:
+    world = World()
+    walk = world.walk(100)
+    sway = [(60 + 3 * np.sin(i / 9), 45 + 2 * np.cos(i / 13)) for i in range(100)]
+    samples = [world.draw(here, there) for here, there in zip(sway, walk, strict=True)]
+    foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
+    there = foreground.points(Frame(0, 0.0, world.draw(sway[20])))
+    assert overlap(there, world.inside(sway[20])) > 0.75
+    # The ground beneath was never seen; it is guessed from around.
+    assert len(foreground.points(Frame(1, 0.04, world.draw()))) < 0.3 * len(there)
+
+
+def test_a_post_and_a_lamp_that_blinks_are_background() -> None:
+    """The one never stirs, the other is another one in each sample."""
+    world = World()
+    post, lamp, walk = (60.0, 45.0), (120.0, 20.0), world.walk(100)
+    ground, black = np.asarray(world.ground), (20.0, 20.0, 20.0)
+    samples = []
+    for index, place in enumerate(walk):
+        world.ground = ground.copy()
+        world.ground[world.inside(post)] = black
+        world.ground[world.inside(lamp)] = BLUE if index % 2 else black
+        samples.append(world.draw(place))
+    foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
+    seen = [raster(foreground.points(Frame(i, i / FPS, samples[i]))) for i in range(2)]
+    assert not any((picture & world.inside(post)).any() for picture in seen)
+    assert min(np.mean(picture[world.inside(lamp)]) for picture in seen) < 0.1
+
+
 def test_what_comes_to_stand_for_a_while_is_no_background() -> None:
     world = World()
     place, walk = (60.0, 45.0), world.walk(100)

@@ -106,12 +106,17 @@ def make_foreground(
     used = one_light(kept)
     del kept
     enough = range(0, len(used), max(1, len(used) // ENOUGH))
-    survey = _Survey.of(_coarsened(used, enough, coarse), coarse, options)
+    looked_at = _coarsened(used, enough, coarse)
+    survey = _Survey.of(looked_at, coarse, options)
     area = typical_area(survey.patches)
     if not options.scale and area is not None:
         grid = Grid.scaled(size, 1 / _divisor(area, size))
         if grid != coarse:
-            survey = _Survey.of(_coarsened(used, enough, grid), grid, options)
+            looked_at = _coarsened(used, enough, grid)
+            survey = _Survey.of(looked_at, grid, options)
+    if area is not None:
+        survey.look_beneath(looked_at, area / survey.grid.cell_area)
+    del looked_at
     others = [number for number in range(len(used)) if number not in enough]
     survey.look(_coarsened(used, others, survey.grid))
     patches = sorted(survey.patches, key=lambda patch: patch.blob.sample)
@@ -253,6 +258,23 @@ class _Survey:
             mask = clean(changed, image, background, self.shadow)
             self.masks.append(mask)
             self.patches.extend(find_patches(mask, image, reference, self.grid, number))
+
+    def look_beneath(self, samples: Mapping[int, Image], area: float) -> None:
+        """Look at numbered samples again if something stands in the background and stirs.
+
+        Parameters
+        ----------
+        samples
+            Those that were looked at before.
+        area
+            Of a typical object, cells.
+        """
+        contrast = typical_contrast(self.patches) or 0.0
+        statistics = self.statistics.without_standing(area, contrast)
+        if statistics is not self.statistics:
+            self.statistics = statistics
+            self.patches, self.masks = [], []
+            self.look(samples)
 
     def background(self) -> GaussianBackground:
         """Return the background in the light of most samples."""

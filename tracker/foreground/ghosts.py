@@ -241,10 +241,10 @@ def _shift(middle: Image, below: Image, inside: Mask, limit: Mask) -> tuple[Mask
     sizes = [cv2.countNonZero(side) for side in sides]
     if min(sizes) < SMALLEST or not _as_large(*sizes):
         return None
-    hull = _hull(sides[0] | sides[1])
-    if cv2.countNonZero(hull) > SHIFTED_SPAN * sum(sizes):
+    whole = hull(sides[0] | sides[1])
+    if cv2.countNonZero(whole) > SHIFTED_SPAN * sum(sizes):
         return None
-    rim = cv2.morphologyEx(hull, cv2.MORPH_GRADIENT, _NEXT)
+    rim = cv2.morphologyEx(whole, cv2.MORPH_GRADIENT, _NEXT)
     old, new = edge_strength(middle), edge_strength(below)
     for left, covered in (sides, sides[::-1]):
         body, ground = _colour(middle, left), _colour(below, left)
@@ -272,7 +272,7 @@ def _beneath(middle: Image, below: Image, left: Mask, covered: Mask) -> Image:
     Where it was all the time the ground is as around.
     """
     body, ground = _colour(below, covered), _colour(below, left)
-    place = cv2.dilate(_hull(left | covered), _NEXT)
+    place = cv2.dilate(hull(left | covered), _NEXT)
     around = cv2.inpaint(middle, place, 3, cv2.INPAINT_TELEA)
     seen = np.where(left[..., None] > 0, below, middle)
     hidden = np.abs(seen - body).max(axis=2) < np.abs(seen - ground).max(axis=2)
@@ -285,7 +285,7 @@ def _colour(image: Image, where: Mask) -> NDArray[np.float64]:
     return np.asarray(np.median(image[where > 0], axis=0), np.float64)
 
 
-def _hull(mask: Mask) -> Mask:
+def hull(mask: Mask) -> Mask:
     """Return the convex hull of what is not 0 in a mask, as 1."""
     corners = cv2.convexHull(cv2.findNonZero(mask))
     return np.asarray(cv2.fillConvexPoly(np.zeros_like(mask), corners, 1), np.uint8)

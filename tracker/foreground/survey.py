@@ -17,6 +17,7 @@ from tracker.foreground.ghosts import uncovered
 from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.light import LOOKED_AT, gain, local_gain
 from tracker.foreground.patches import Patches
+from tracker.foreground.standing import Usual, beneath, restless
 from tracker.types import Blob, Image
 
 ENOUGH = 48
@@ -82,10 +83,32 @@ class Statistics:
         Shape (height, width, 3), BGR.
     noise
         Shape (height, width), standard deviation of a channel, grey levels.
+    stirs
+        Shape (height, width), 255 where something may stand that stirs; see `standing.restless`.
     """
 
     mean: NDArray[np.float32]
     noise: NDArray[np.float32]
+    stirs: Mask
+
+    def without_standing(self, area: float, contrast: float) -> Statistics:
+        """Return the background without what stands in it and stirs, or itself without such.
+
+        Parameters
+        ----------
+        area, contrast
+            Of a typical object, cells and grey levels.
+        """
+        ground = np.asarray(cv2.convertScaleAbs(self.mean), np.uint8)
+        limit = max(DIFFERENT * float(np.median(self.noise)), LEAST_DIFFERENT)
+        found = list(beneath(ground, self.stirs, Usual(area, contrast, limit)))
+        if not found:
+            return self
+        mean, noise = self.mean.copy(), self.noise.copy()
+        for window, place, below in found:
+            mean[window][place > 0] = below[place > 0]
+            noise[window][place > 0] = np.median(noise[window][place == 0])
+        return Statistics(mean, noise, self.stirs)
 
 
 def one_light(images: list[Image]) -> list[Image]:
@@ -117,20 +140,23 @@ def background_statistics(images: Sequence[Image]) -> Statistics:
         lit = middle.astype(np.float32)
         images = side_by_side(partial(_relit, reference=lit), images)
         middle = rank_filter(images, count // 2)
-    apart = partial(_from_reference, reference=middle.ravel())
+    distance = partial(_from_reference, reference=middle.ravel())
     # A level stands for the interval up to the next one.
-    spread = rank_filter(images, int(NOISE_QUANTILE * count), apart) + np.float32(0.5)
+    spread = rank_filter(images, int(NOISE_QUANTILE * count), distance) + np.float32(0.5)
+    flicker = spread
     if count > 1:
-        flicker = rank_filter(images, int(NOISE_QUANTILE * (count - 1)), _from_neighbours)
-        spread = np.minimum(spread, _steady(spread, flicker + np.float32(0.5)))
-    noise = np.sqrt(np.mean(spread**2, axis=-1)) / NOISE_QUANTILE_OF_GAUSSIAN
+        apart = rank_filter(images, int(NOISE_QUANTILE * (count - 1)), _from_neighbours)
+        flicker = apart + np.float32(0.5)
+    held = np.minimum(spread, _steady(spread, flicker))
+    noise = np.sqrt(np.mean(held**2, axis=-1)) / NOISE_QUANTILE_OF_GAUSSIAN
     noise = np.asarray(cv2.blur(noise, (5, 5)), np.float32)
     calm = np.float32(np.median(noise))
     if np.abs(changes).max() < EVENLY:
         noise = np.minimum(noise, np.hypot(SMOOTH * calm, _texture(images)))
     noise = np.maximum(noise, calm)
+    stirs = restless(middle, spread, flicker, float(calm))
     limit = np.clip(DIFFERENT * noise, LEAST_DIFFERENT, 254).astype(np.uint8)
-    return Statistics(uncovered(middle, images, limit).astype(np.float32), noise)
+    return Statistics(uncovered(middle, images, limit).astype(np.float32), noise, stirs)
 
 
 def _steady(spread: NDArray[np.float32], flicker: NDArray[np.float32]) -> NDArray[np.float32]:
