@@ -122,8 +122,10 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
     scatter = np.where(alone[:, None, None], groups.patches.scatter[own], objects.extents)
     exposed, open_area = mass.copy(), objects.areas  # what no other object covers
     taken = np.zeros(len(groups) + 1, dtype=bool)
-    told = np.isin(objects.ids, [name for names in guess.found.known for name in names])
-    taken[own[alone | told]] = True  # and the others in these patches are told apart by now
+    taken[own[alone]] = True
+    if len(guess.found):  # all that is in these patches is told by now
+        known = [name for names in guess.found.known for name in names]
+        taken[own[np.isin(objects.ids, known)]] = True
     unexplained = (~taken[groups.of_patch]).take(blobs.labels)
     doubtful = np.zeros(len(objects), dtype=bool)
     log_likelihood, iterations = 0.0, 0
