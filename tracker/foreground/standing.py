@@ -47,7 +47,7 @@ FILLED = 0.15
 LEAST_CONTRAST = 25.0
 """Grey levels by which it stands out from the ground, at least,"""
 
-OBJECT_CONTRAST = 0.4
+STANDS_OUT = 0.4
 """and share of what objects do."""
 
 ALIVE = 0.5
@@ -156,7 +156,7 @@ def _stands(ground: Image, place: Mask, below: Image, stirs: Mask, usual: Usual)
     uneven = np.median(np.abs(beside - np.median(beside, axis=0)).max(axis=1))
     rim = cv2.morphologyEx(body.astype(np.uint8), cv2.MORPH_GRADIENT, _disc(1)) > 0
     alive = np.mean(cv2.dilate(stirs, _disc(1))[rim] > 0)
-    stands_out = contrast > max(LEAST_CONTRAST, OBJECT_CONTRAST * usual.contrast)
+    stands_out = contrast > max(LEAST_CONTRAST, STANDS_OUT * usual.contrast)
     return bool(stands_out and uneven < EVEN * contrast and alive > ALIVE)
 
 

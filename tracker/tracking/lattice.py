@@ -229,6 +229,22 @@ def boxes_around(means: Array, covariances: Array) -> Array:
     return np.concatenate([means - half, means + half], axis=1)
 
 
+def uncut(boxes: Array, size: tuple[int, int], spacing: float) -> NDArray[np.bool_]:
+    """Return which boxes around points the border of the picture does not cut, shape (k,).
+
+    Parameters
+    ----------
+    boxes
+        Shape (k, 4), smallest x, smallest y, largest x, largest y, px.
+    size
+        Width and height of the picture, px.
+    spacing
+        Distance between neighbouring points, px.
+    """
+    low, high = boxes[:, :2], boxes[:, 2:]
+    return np.asarray(((low > spacing) & (high < np.array(size) - 1 - spacing)).all(axis=1))
+
+
 def overlapping(first: Array, second: Array) -> tuple[Indices, Indices]:
     """Return which boxes of one collection overlap which of another.
 

@@ -14,6 +14,7 @@ from tracker.tracking.births import NOBODY, Newborn, resolve, slight, smallest, 
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts
 from tracker.tracking.groups import find_groups
+from tracker.tracking.lattice import uncut
 from tracker.tracking.sightings import COLOR_RATE, Sightings, sight
 from tracker.tracking.sizes import Patches, fit_sizes
 from tracker.tracking.state import Objects, State
@@ -636,10 +637,10 @@ def _passed(state: State, seconds: float) -> bool:
 
 def _seen(state: State, blobs: Blobs, size: tuple[int, int]) -> Patches:
     """Return the patches that may be single: no specks, whole, and no group of known objects."""
-    low, high = blobs.boxes[:, :2], blobs.boxes[:, 2:]
-    single = ((low > blobs.spacing) & (high < np.array(size) - 1 - blobs.spacing)).all(axis=1)
+    single = uncut(blobs.boxes, size, blobs.spacing)
     single &= blobs.mass >= _SPECK * blobs.spacing**2
     known = state.objects.means[state.objects.contact & state.objects.proven][:, None]
+    low, high = blobs.boxes[:, :2], blobs.boxes[:, 2:]
     single &= ~((known >= low) & (known <= high)).all(axis=2).any(axis=0)
     return Patches(blobs.means, blobs.scatters, blobs.mass).part(single)
 

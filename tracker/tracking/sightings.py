@@ -30,7 +30,7 @@ from tracker.mixture import (
 from tracker.tracking.births import MOST, NOBODY, Newborn, affordable, split
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.groups import Groups, find_groups
-from tracker.tracking.lattice import Indices, Lattice, boxes_around, overlapping, spans
+from tracker.tracking.lattice import Indices, Lattice, boxes_around, overlapping, spans, uncut
 from tracker.tracking.state import Objects, State
 from tracker.types import COLOR_BINS, Array
 
@@ -208,7 +208,9 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
     number, spent = affordable(foreground[asked] / blobs.spacing**2)
     asked = asked[:number]
     of_points, found = groups.of_points(blobs), NOBODY
-    uncut = _uncut(groups, prior, blobs.spacing)
+    whole = np.ones(len(groups), dtype=bool)
+    if prior.scene.size is not None:
+        whole = uncut(groups.boxes, prior.scene.size, blobs.spacing)
     for k in asked:
         points = blobs.coordinates[of_points == groups.of_object[k]]
         count = split(points, blobs.spacing, sizes)
@@ -219,18 +221,9 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
             parted[k] = True
             means[k], extents[k] = parts.mean[nearest], parts.scatter[nearest]
             # What is of many sizes, or still comes in, may be one after all.
-            if prior.alike and uncut[groups.of_object[k]]:
+            if prior.alike and whole[groups.of_object[k]]:
                 found = found.joined(Newborn.counted(count, {nearest: int(objects.ids[k])}))
     return _Guess(single & (lone | ~large), parted, means, extents, examined, lone, found, spent)
-
-
-def _uncut(groups: Groups, state: State, spacing: float) -> NDArray[np.bool_]:
-    """Return the patches of which groups the border of the picture does not cut, shape (G,)."""
-    if state.scene.size is None:
-        return np.ones(len(groups), dtype=bool)
-    low, high = groups.boxes[:, :2], groups.boxes[:, 2:]
-    far = np.array(state.scene.size) - 1 - spacing
-    return np.asarray(((low > spacing) & (high < far)).all(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
