@@ -207,6 +207,35 @@ def test_a_trailer_that_comes_in_bit_by_bit_is_one() -> None:
     assert np.mean([len(one) for one in ids[30:]]) < 2.5
 
 
+def test_ends_of_a_lorry_that_were_seen_apart_become_one_when_they_go_on_as_one() -> None:
+    """From far away its cab and its doors are all that is seen of it."""
+    tracker = Tracker(scene=replace(cars(), size=(500, 100)))
+    x, y = np.meshgrid(np.arange(500.0), np.arange(100.0))
+    ids = []
+    for index in range(90):
+        behind, aside = 150.0 + 3.0 * index - x, np.abs(y - 50)
+        lorry = (behind >= 0) & (behind < 100) & (aside < 20)
+        if index < 12:
+            lorry &= (behind < 22) | (behind >= 78)
+        snapshot = tracker.update(Points(np.column_stack([x[lorry], y[lorry]])), time=index / 25)
+        ids.append({track.id for track in snapshot.tracks})
+    assert ids[11] == {1, 2}
+    assert ids[-1] == {1}  # the name that was known first
+
+
+@pytest.mark.parametrize("aside", [0.0, 7.0])
+def test_who_was_lost_does_not_come_back_to_what_another_shows(aside: float) -> None:
+    tracker = Tracker(scene=cars())
+    for index in range(120):
+        lost, other = (120.0 - 2 * index, 50.0), (2.0 * index - 100, 50.0 + aside)
+        shown = discs(other, radius=13)
+        if lost[0] > 60:
+            shown = np.unique(np.concatenate([discs(lost, radius=10), shown]), axis=0)
+        tracks = tracker.update(Points(shown), time=index / 25).tracks
+        if lost[0] <= 60:
+            assert sum(track.status != Status.COASTING for track in tracks) <= 1
+
+
 @pytest.mark.parametrize(
     ("offset", "untouched", "count"), [(36.0, False, 0), (36.0, True, 1), (90.0, False, 1)]
 )

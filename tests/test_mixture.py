@@ -395,6 +395,46 @@ def test_with_all_pairs_nothing_is_left_out() -> None:
     assert stats.points == pytest.approx(whole.points)
 
 
+def test_of_what_hardly_shows_there_is_little_where_another_shows_all() -> None:
+    points, _, mixture = three_in_contact()
+    shares, clutter = np.array([1.0, 0.3, 1.0]), Coverage(0.06).clutter
+    pairs = np.nonzero(np.ones((3, len(points))))
+    some = silhouettes(points, mixture, pairs, likelihood=Coverage(0.06), shares=shares)
+    distances = squared_distances(points, mixture)
+    # Bayes: the probability that it covers and shows a point, given that something shows it.
+    cover = Coverage(0.06).cover(distances)
+    shown = shares[:, None] * cover
+    bare = np.prod(1 - shown, axis=0)
+    expected = collect(points, shown / (1 - (1 - clutter) * bare))
+    stats = some.e_step(mixture.means)
+    np.testing.assert_allclose(stats.mass, expected.mass)
+    np.testing.assert_allclose(stats.mean, expected.mean)
+    others = np.array([np.prod(np.delete(1 - shown, k, axis=0), axis=0) for k in range(3)])
+    alone = some.exposed(distances.ravel(), np.zeros(3, dtype=bool))
+    np.testing.assert_allclose(alone, (cover * others).sum(axis=1))
+
+
+def test_a_dark_object_beside_a_bright_one_stays_where_it_is() -> None:
+    """Of a black car on a dark road few points are seen, and of a white one beside it all are."""
+    means, shape = np.array([[60.0, 60.0], [84.0, 60.0]]), np.diag([64.0, 64.0])
+    dark = filled_ellipse(means[0], shape)
+    seen = dark[np.random.default_rng(5).random(len(dark)) < 0.3]
+    points = np.unique(np.concatenate([seen, filled_ellipse(means[1], shape)]), axis=0)
+    points = points.astype(float)
+    pairs = np.nonzero(np.ones((2, len(points))))
+
+    def strayed(shares: Array | None) -> float:
+        mixture = Mixture(np.full(2, 0.5), means, np.array([shape, shape]))
+        near = silhouettes(points, mixture, pairs, likelihood=Coverage(0.06), shares=shares)
+        places = means
+        for _ in range(60):
+            places = near.e_step(places).mean
+        return float(np.linalg.norm(places[0] - means[0]))
+
+    assert strayed(None) > 4
+    assert strayed(np.array([0.3, 1.0])) < 2
+
+
 def test_missing_points_pull_the_mean_and_are_no_information() -> None:
     points, weights, mixture = three_in_contact()
     missing = points[:, 0] > 80

@@ -18,6 +18,7 @@ from tracker.mixture import Mixture, Prior, collect, m_step
 from tracker.synthetic import MEETING_KINDS, MeetingKind, meeting, score_meeting
 from tracker.tracking import Tracker, start, step
 from tracker.tracking.policy import predict
+from tracker.tracking.sizes import SizeModel
 from tracker.types import Array, Blob, Points, Scene, Snapshot, Status
 
 FPS = 25.0
@@ -398,6 +399,19 @@ def test_a_thin_body_with_its_shadow_beside_it_is_one_object_and_believed(wide: 
     assert all(ids(snapshot) == [1] for snapshot in snapshots[5:])
     assert min(snapshot.tracks[0].confidence for snapshot in snapshots[20:]) > 0.95
     assert {snapshot.tracks[0].status for snapshot in snapshots[5:]} == {Status.SEEN}
+
+
+def test_what_an_object_shows_grows_with_it_as_it_comes_nearer() -> None:
+    state = start(TrackingOptions())
+    sizes = SizeModel(-10.0, 0.5, (30.0, 400.0), np.eye(2) / (4 * np.pi), False, 0.2, 900.0)
+    state, _ = step(state, Points(filled(np.array([50.0, 60.0]))), 0.0, TrackingOptions())
+    objects = replace(state.objects, states=np.array([[50.0, 60, 0, 250]]))
+    far = replace(state.with_objects(objects), sizes=sizes)
+    near = predict(far, 0.2, TrackingOptions())
+    ratio = (sizes.lengths(near.objects.means) / sizes.lengths(far.objects.means)) ** 2
+    assert ratio[0] > 4
+    np.testing.assert_allclose(near.objects.usual, ratio * far.objects.usual)
+    np.testing.assert_allclose(near.objects.areas, ratio * far.objects.areas)
 
 
 def test_without_a_survey_all_patches_teach_the_sizes() -> None:

@@ -41,6 +41,9 @@ class Silhouettes:
         Shape (2, P), L⁻¹(x − μ).
     weights
         Shape (N,), how often each point counts.
+    shares
+        Shape (K,), the share of each object that shows: where it is, a point is of the mask with
+        this probability. None: all of it does.
     missing
         Shape (N,), points of which nobody knows whether they belong to the mask, as something hides
         them: they count in the sums as if the object went on there, and not as information. None
@@ -57,6 +60,7 @@ class Silhouettes:
     point: NDArray[np.intp]
     white: Array
     weights: Array
+    shares: Array | None
     missing: NDArray[np.bool_] | None
     likelihood: Coverage
 
@@ -82,6 +86,8 @@ class Silhouettes:
     def cover(self, distances: Array) -> tuple[Array, Array]:
         """Return a, shape (P,), and Π_j (1 − a_j) at each point, shape (N,)."""
         a = self.likelihood.cover(distances)
+        if self.shares is not None:
+            a *= self.shares.repeat(self.counts)
         bare = np.ones(len(self.weights))
         np.multiply.at(bare, self.point, np.maximum(1.0 - a, _LEAST))
         return a, bare
@@ -137,6 +143,7 @@ class Silhouettes:
             Shape (K,), objects that take nothing from the others, as nobody sees them.
         """
         a, bare = self.cover(distances)
+        whole = self.likelihood.cover(distances) if self.shares is not None else a
         known = self.weights if self.missing is None else np.where(self.missing, 0, self.weights)
         bare *= known
         alone = bare.take(self.point)
@@ -144,9 +151,9 @@ class Silhouettes:
             unseen = lost.repeat(self.counts)
             np.divide.at(bare, self.point[unseen], np.maximum(1.0 - a[unseen], _LEAST))
             alone = np.where(unseen, alone, bare.take(self.point))
-        a /= np.maximum(1.0 - a, _LEAST)
-        a *= alone
-        return totals(a, self.starts)
+        alone /= np.maximum(1.0 - a, _LEAST)
+        alone *= whole
+        return totals(alone, self.starts)
 
 
 def silhouettes(
@@ -156,6 +163,7 @@ def silhouettes(
     *,
     likelihood: Coverage,
     weights: Array | None = None,
+    shares: Array | None = None,
     missing: NDArray[np.bool_] | None = None,
 ) -> Silhouettes:
     """Prepare the E-step for some pairs of an object and a point.
@@ -169,7 +177,7 @@ def silhouettes(
     pairs
         Which component may cover which point, each of shape (P,), by ascending component; all
         others do not.
-    likelihood, weights, missing
+    likelihood, weights, shares, missing
         See `Silhouettes`; weights default to 1, and no points are missing.
     """
     component, point = pairs
@@ -192,6 +200,7 @@ def silhouettes(
         point,
         np.array([xx, yx]),
         np.ones(len(points)) if weights is None else weights,
+        shares,
         missing,
         likelihood,
     )

@@ -24,7 +24,8 @@ from tracker.types import Array, Contact, Event, Points
 _OWN = 100.0  # points that an object's own extent is worth against those of a frame
 _TYPICAL = 60.0  # points that the typical extent is worth
 _VISIBLE = 0.25  # share of an object that must be foreground for it to count as seen
-_THIN = 0.5  # share of its ellipse that whatever is stout fills, at least
+_THIN = 0.5  # share of its ellipse that whatever is stout fills, at least,
+_STOUT = 0.75  # and that most fill
 _RIM = 0.6  # of the square of a rim's width: the variance of a place that it shows
 _EXPOSED = 0.1  # share that no other object covers
 _LOST_BEHIND = 0.4  # share behind fixed things from which an object may not be seen at all
@@ -51,6 +52,7 @@ _AWAY = 8.0  # standard deviations, two lengths, by which what moves goes and li
 _HABIT = 0.5  # s over which the velocity counts with which a walker goes on unseen
 _ASKED_EVERY = 4  # frames from one question to the next whether several objects are one,
 _LORRY = 4.0  # times the typical area from which on that is asked,
+_TOGETHER = 12.0  # standard deviations, three lengths, that pieces of one go together,
 _WITHIN = 2.2  # and standard deviations of the patch within which they are
 _SLIGHT_TRIAL = 2  # trials that what is smaller than usual must stand,
 _STIRRED = 2.0  # and standard deviations, half a length, that it must go
@@ -154,16 +156,17 @@ def predict(state: State, time: float, options: TrackingOptions) -> State:
     states = objects.states @ transition.T
     if options.objects and state.scene.size is not None:
         states = _stopped(states, objects.missing, state.scene.size)
-    extents = objects.extents
+    extents, usual = objects.extents, objects.usual
     if state.sizes is not None and state.sizes.slope:
-        growth = state.sizes.lengths(states) / state.sizes.lengths(objects.states)
-        extents = extents * growth[:, None, None] ** 2
+        growth = (state.sizes.lengths(states) / state.sizes.lengths(objects.states)) ** 2
+        extents, usual = extents * growth[:, None, None], usual * growth
     moved = replace(
         objects,
         states=states,
         uncertainties=covariances[0],
         errors=covariances[1],
         extents=extents,
+        usual=usual,
         age=objects.age + 1,
     )
     return replace(state, objects=moved, time=time, period=period)
@@ -207,9 +210,11 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     mass, alone, areas = look.mass, look.alone, objects.areas
     # What has thin limbs, or a shadow beside it, fills little of its ellipse.
     usual = np.maximum(objects.usual, 1e-9)
-    share = np.where(alone, np.minimum(usual / (_THIN * areas), 1.0), 1.0)
+    share = np.where(alone, np.minimum(objects.filled / _THIN, 1.0), 1.0)
+    least = _VISIBLE * np.where(alone, np.minimum(objects.filled / _STOUT, 1.0), 1.0)
     # Pixels that others explain do not bring back what was lost.
-    visible = np.where(objects.missing, look.exposed, mass) > _VISIBLE * share * areas
+    visible = np.where(objects.missing, look.exposed, mass) > least * areas
+    visible &= ~(objects.missing & look.doubtful)
     hidden = np.where(alone, 1 - np.minimum(mass / (_WHOLE * objects.usual), 1.0), 0.0)
     counted = np.minimum(mass, options.effective_points)
     shaped = visible & alone & (hidden == 0)
@@ -561,14 +566,15 @@ def _believed(
 
 
 def unite(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
-    """Take objects that were never seen apart for one where their patch as a whole is one.
+    """Take objects for one where their patch as a whole is one.
 
-    A lorry that comes into the picture bit by bit starts as several. Patches that are as large as
-    only few groups are asked about as a whole, one after the other.
+    A lorry that comes into the picture bit by bit, or from far away, starts as several. What was
+    never seen apart is united at once; others when they have gone a long way together as one.
+    Patches that are as large as only few groups are asked about as a whole, one after the other.
     """
     objects, sizes, blobs = state.objects, state.sizes, info.blobs
     turn, due = divmod(int(objects.age.max(initial=1)), _ASKED_EVERY)
-    if sizes is None or options.objects or due or objects.proven.all():
+    if sizes is None or options.objects or due:
         return state, info
     large = np.flatnonzero(blobs.mass > _LORRY * sizes.areas(blobs.means))
     if not len(large):
@@ -578,17 +584,27 @@ def unite(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     distances = np.einsum("bki,bij,bkj->bk", apart, inverses(blobs.scatters[large]), apart)
     members = (distances < _WITHIN**2) & ~objects.missing
     members &= groups.of_object == groups.of_patch[large][:, None]
-    kept = (objects.mass * members).argmax(axis=1)
-    pieces = members & ~objects.proven & (np.arange(len(objects)) != kept[:, None])
-    several = np.flatnonzero(pieces.any(axis=1))
+    several = np.flatnonzero(members.sum(axis=1) > 1)
     if not len(several):
         return state, info
     asked = several[turn % len(several)]
-    patch, kept, members, pieces = large[asked], kept[asked], members[asked], pieces[asked]
+    patch, members = large[asked], np.flatnonzero(members[asked])
     points = blobs.coordinates[blobs.labels == patch]
-    parts = Stats(*(known[members] for known in (objects.mass, objects.means, objects.extents)))
-    if not united(points, blobs.spacing, sizes, parts):
-        return state, info
+    parts = Stats(objects.mass[members], objects.means[members], objects.extents[members])
+    one = united(points, blobs.spacing, sizes, parts)
+    since = np.where(np.isnan(objects.piece), objects.means, objects.piece)
+    piece = objects.piece.copy()
+    piece[members] = since[members] if one else np.nan
+    objects = replace(objects, piece=piece)
+    way = np.hypot(*(objects.means - since).T)
+    joint = ~objects.proven | (way > _TOGETHER * objects.lengths)
+    joint[members[objects.mass[members].argmax()]] = True
+    joint = members[joint[members]] if one else members[:0]
+    if len(joint) < 2:
+        return state.with_objects(objects), info
+    kept = joint[objects.hits[joint].argmax()]  # its name was known first
+    pieces = np.zeros(len(objects), dtype=bool)
+    pieces[joint[joint != kept]] = True
     states, extents = objects.states.copy(), objects.extents.copy()
     velocity = np.median(states[members, 2:], axis=0)
     states[kept] = np.append(blobs.means[patch], velocity)
@@ -820,6 +836,7 @@ def _newborn(state: State, found: Stats) -> Objects:
         colors=np.zeros((k, state.objects.colors.shape[1])),
         reach=np.tile(state.reach, (k, 1)),
         origin=found.mean,
+        piece=np.full((k, 2), np.nan),
         born=np.full(k, now),
         seen=np.full(k, now),
         exposed=np.full(k, now),

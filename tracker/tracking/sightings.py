@@ -44,6 +44,7 @@ _VEILED = 0.05  # share of an object behind fixed things from which they are tak
 _STRAY = 0.5  # standard deviations of its extent by which a missing object is elsewhere
 _ANEW = 0.2  # relative change of a patch after which its object is asked about again
 _DOUBT_EVERY = 3  # frames from one such question to the next
+_THIN, _HARDLY = 0.5, 0.2  # share of its ellipse that whatever is stout fills; that anything does
 _DOUBT = 0.75  # foreground below this multiple of what the objects cover may hold fewer
 _COLOR_POWER = 0.7
 COLOR_RATE = 0.1  # share of a histogram that each frame apart replaces
@@ -254,6 +255,7 @@ def _fit(
         options.effective_points,
     )
 
+    shares = _shown(state)[rows]
     chances = (state.objects.colors[rows] + 0.01) ** _COLOR_POWER
     every = _every(groups, rows, state.objects.areas / blobs.spacing**2)
 
@@ -295,6 +297,7 @@ def _fit(
             (component, number),
             likelihood=Coverage(options.softness, affinity),
             weights=weights,
+            shares=shares,
             missing=missing,
         )
         return near, points
@@ -332,6 +335,18 @@ def _fit(
         rounds,
         explained,
     )
+
+
+def _shown(state: State) -> Array:
+    """Return the share of each object that shows where it is, shape (k,).
+
+    A black car on a dark road shows little; of who walks upright and shows little the rest was
+    hidden.
+    """
+    objects = state.objects
+    if state.sizes is None or state.sizes.upright:
+        return np.ones(len(objects))
+    return np.minimum(np.maximum(objects.filled, _HARDLY) / _THIN, 1.0)
 
 
 def _every(groups: Groups, rows: Indices, points: Array) -> Indices | None:
@@ -420,7 +435,8 @@ def _doubts(
     """Say which objects the evidence does without, shape (k,).
 
     A group with too little foreground for its objects is asked every few frames how many there
-    are; what is lost already, and then the least exposed, is doubted until the next answer.
+    are; what is lost already, and then the least exposed, is doubted until the next answer. What
+    was lost is doubted before the first one, too: others may explain all that is there.
     """
     objects, sizes, own = prior.objects, prior.sizes, groups.of_object
     if sizes is None:
@@ -433,7 +449,7 @@ def _doubts(
     typical = sums(own, sizes.areas(objects.means), len(groups))
     scarce = (groups.members > 1) & (groups.patches.mass < _DOUBT * typical)
     scarce &= groups.patches.mass > 0
-    doubtful = objects.doubtful & scarce[own]
+    doubtful = (objects.doubtful | objects.missing) & scarce[own]
     if not scarce.any():
         return doubtful
     _, oldest = np.unique(own, return_index=True)

@@ -53,6 +53,9 @@ class Objects:
         deviations of the extent along x or y.
     origin
         Shape (k, 2), where it was first seen, px; infinite once it was whole twice its length away.
+    piece
+        Shape (k, 2), where it was when the evidence began to say that it is a piece of a larger
+        object, px; NaN where it says otherwise.
     born, seen, exposed
         Shape (k,), seconds: when first seen; last seen; last seen with a part that no other
         object covers.
@@ -90,6 +93,7 @@ class Objects:
     colors: Array
     reach: Array
     origin: Array
+    piece: Array
     born: Array
     seen: Array
     exposed: Array
@@ -127,6 +131,12 @@ class Objects:
         """Shape (k,), area of the outline at two standard deviations, px²."""
         areas: Array = 4 * np.pi * np.sqrt(determinants(self.extents))
         return areas
+
+    @property
+    def filled(self) -> Array:
+        """Shape (k,), the share of its outline that is foreground as a rule."""
+        filled: Array = self.usual / self.areas
+        return filled
 
     @property
     def proven(self) -> NDArray[np.bool_]:
@@ -171,6 +181,7 @@ def no_objects() -> Objects:
         colors=np.zeros((0, COLOR_BINS)),
         reach=np.zeros((0, 4)),
         origin=np.zeros((0, 2)),
+        piece=np.zeros((0, 2)),
         born=zero,
         seen=zero,
         exposed=zero,
