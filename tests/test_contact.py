@@ -105,9 +105,9 @@ def test_who_is_seen_alone_with_the_colours_of_another_is_doubted_at_once() -> N
     state = two_colours().state
     objects = state.objects
     colors = objects.colors[::-1].copy()
-    for sights, doubted in ((0.0, False), (6.0, True)):
+    for sights, doubted in ((0, False), (6, True)):
         episode = Episode(1, 2, colors, objects.lengths, 1e-6, reported=True)
-        open_ = replace(episode, sights=np.array([0.0, sights]))
+        open_ = replace(episode, sights=(0, sights))
         sure = identities(replace(state, episodes=(open_,)), color_rate=0.1)
         assert (sure.max() < 0.5) == doubted
 
@@ -119,8 +119,8 @@ def test_colours_that_changed_over_a_long_time_are_no_exchange() -> None:
     drifted = replace(objects, colors=0.7 * before + 0.3 * before[::-1])
     episode = Episode(1, 2, before, objects.lengths, 0.5, apart=4, reported=True)
     places = []
-    for sights in (5.0, 50.0):
-        seen = replace(episode, sights=np.full(2, sights))
+    for sights in (5, 50):
+        seen = replace(episode, sights=(sights, sights))
         prior = replace(tracker.state, objects=drifted, episodes=(seen,))
         state, _, _ = follow_contacts(prior, color_rate=0.1)
         places.append(float(state.objects.means[0, 0]))

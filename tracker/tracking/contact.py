@@ -84,36 +84,26 @@ def follow_contacts(
         reported = episode.reported or (confirmed[i] and confirmed[j])
         if reported and not episode.reported:
             events.append(Event("contact", pair))
-        episodes[pair] = replace(
-            episode,
-            confusion=max(episode.confusion, confusion),
-            depth=max(episode.depth, depth),
-            apart=0,
-            reported=reported,
-        )
+        episodes[pair] = episode.met(confusion, depth, reported=reported)
     unsettled = (objects.missing | objects.contact).tolist()
     colored = (~objects.contact & (objects.mass > 0)).tolist()
     for pair, episode in list(episodes.items()):
         here = [row[name] for name in pair if name in row]
-        seen = [colored[k] for k in here]
-        if len(here) == 2 and any(seen):
-            episode = replace(episode, sights=episode.sights + seen)
-            episodes[pair] = episode
-        busy = pair in open_now or any(unsettled[k] for k in here)
+        if len(here) == 2:
+            i, j = here
+            apart = pair not in open_now and not (unsettled[i] or unsettled[j])
+            episode = episodes[pair] = episode.later((colored[i], colored[j]), apart=apart)
         verdict, stage = _Verdict(_log_odds(episode.confusion), 0.0), ContactStage.OPEN
         exchanged = False
         if len(here) < 2:
             stage = ContactStage.LOST  # which of the two was lost is as open as who is who
-        elif not busy and episode.apart + 1 == _PARTED:
+        elif episode.apart == _PARTED:
             both = np.array(here)
             verdict, stage = _judged(episode, objects, both, color_rate), ContactStage.PARTED
             exchanged = verdict.exchanged
             if exchanged:
                 objects = _exchanged(objects, *here)
-        if stage is ContactStage.OPEN:
-            if not busy:
-                episodes[pair] = replace(episode, apart=episode.apart + 1)
-        else:
+        if stage is not ContactStage.OPEN:
             del episodes[pair]
             identity = objects.identity.copy()
             # What was lost before it proved to be there may never have been.
@@ -146,17 +136,18 @@ def identities(state: State, color_rate: float) -> Array:
     meanwhile tells something.
     """
     objects = state.objects
-    identity = objects.identity.copy()
-    row = {int(name): k for k, name in enumerate(objects.ids)}
+    identity = objects.identity.tolist()
+    row = {name: k for k, name in enumerate(objects.ids.tolist())}
     for episode in state.episodes:
         here = [row[name] for name in (episode.first, episode.second) if name in row]
         if not (episode.reported and here):
             continue
         doubt = episode.confusion
-        if len(here) == 2 and episode.sights.max() >= _PARTED:
+        if len(here) == 2 and max(episode.sights) >= _PARTED:
             doubt = max(doubt, _judged(episode, objects, np.array(here), color_rate).chance)
-        identity[here] *= 1 - doubt
-    return identity
+        for k in here:
+            identity[k] *= 1 - doubt
+    return np.array(identity)
 
 
 def _meetings(objects: Objects, elapsed: float) -> list[tuple[int, int, float, float]]:
@@ -249,10 +240,11 @@ def _judged(
     episode: Episode, objects: Objects, both: NDArray[np.intp], color_rate: float
 ) -> _Verdict:
     """Weigh what the contact and the sights before and after it say of who is who."""
-    evidence, seen = 0.0, episode.sights > 0  # for each going its way
+    sights = np.array(episode.sights)
+    evidence, seen = 0.0, sights > 0  # for each going its way
     if episode.colors.sum() > 0:
         before = _smoothed(episode.colors)
-        kept = ((1 - color_rate) ** np.maximum(episode.sights, 1))[:, None]
+        kept = ((1 - color_rate) ** np.maximum(sights, 1))[:, None]
         after = np.maximum((objects.colors[both] - kept * episode.colors) / (1 - kept), 0.0)
         after = _smoothed(after) * seen[:, None]
         difference = after[0] - after[1]

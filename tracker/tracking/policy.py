@@ -209,9 +209,8 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     look = sight(prior, blobs, options)
     mass, alone, areas = look.mass, look.alone, objects.areas
     # What has thin limbs, or a shadow beside it, fills little of its ellipse.
-    usual = np.maximum(objects.usual, 1e-9)
-    share = np.where(alone, np.minimum(objects.filled / _THIN, 1.0), 1.0)
-    least = _VISIBLE * np.where(alone, np.minimum(objects.filled / _STOUT, 1.0), 1.0)
+    fill = np.where(alone, objects.filled, 1.0)
+    share, least = np.minimum(fill / _THIN, 1.0), _VISIBLE * np.minimum(fill / _STOUT, 1.0)
     # Pixels that others explain do not bring back what was lost.
     visible = np.where(objects.missing, look.exposed, mass) > least * areas
     visible &= ~(objects.missing & look.doubtful)
@@ -238,7 +237,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     habit = np.maximum(1 - np.exp(-period / _HABIT), 1 / objects.hits) * visible
     cruise = objects.cruise + habit[:, None] * (states[:, 2:] - objects.cruise)
     extents, unusual = _reshape(prior, states[:, :2], look, shaped, options)
-    follow = np.where(mass > usual, 0.3, 0.02) * (visible & alone)
+    follow = np.where(mass > objects.usual, 0.3, 0.02) * (visible & alone)
     # What should have come out from behind a fixed thing, and did not, is still there.
     lingers = objects.behind & ~visible & (look.veil <= _LOST_BEHIND)
     if lingers.any():
@@ -268,7 +267,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         extents=extents,
         unusual=unusual,
         mass=mass,
-        usual=usual + follow * (mass - usual),
+        usual=objects.usual + follow * (mass - objects.usual),
         colors=look.colors,
         reach=objects.reach + reach_rate * (look.reach - objects.reach),
         seen=np.where(visible, now, objects.seen + waiting),
@@ -507,6 +506,8 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
         objects = objects.joined(_newborn(state, found.stats))
         state = replace(state, objects=objects, next_id=state.next_id + len(found))
     lasting = ~objects.confirmed & (objects.hits >= options.birth_frames)
+    if not lasting.any():
+        return state, info
     # What is small may be a piece, or a flicker: it must last, and go.
     gone = np.hypot(*(objects.means - objects.origin).T) > _STIRRED * objects.lengths
     gone &= objects.hits >= _SLIGHT_TRIAL * options.birth_frames

@@ -225,7 +225,7 @@ class Episode:
     apart
         Frames since they parted.
     sights
-        Shape (2,), frames since it began that showed the colours of each alone.
+        Frames since it began that showed the colours of each alone.
     reported
         Whether both were confirmed at some time of it.
     """
@@ -237,8 +237,24 @@ class Episode:
     confusion: float = 0.0
     depth: float = 0.0
     apart: int = 0
-    sights: Array = field(default_factory=lambda: np.zeros(2))
+    sights: tuple[int, int] = (0, 0)
     reported: bool = False
+
+    # `replace` takes several times as long, and a crowd has many contacts.
+    def met(self, confusion: float, depth: float, *, reported: bool) -> Episode:
+        """Return it after a frame in which they touch."""
+        confusion, depth = max(self.confusion, confusion), max(self.depth, depth)
+        names, before = (self.first, self.second), (self.colors, self.lengths)
+        return Episode(*names, *before, confusion, depth, 0, self.sights, reported)
+
+    def later(self, seen: tuple[bool, bool], *, apart: bool) -> Episode:
+        """Return it after a frame that may show each of them alone, and both apart from others."""
+        if not (apart or any(seen)):
+            return self
+        names, before = (self.first, self.second), (self.colors, self.lengths)
+        sights = (self.sights[0] + seen[0], self.sights[1] + seen[1])
+        frames = self.apart + apart
+        return Episode(*names, *before, self.confusion, self.depth, frames, sights, self.reported)
 
 
 @dataclass(frozen=True, slots=True)
