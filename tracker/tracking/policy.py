@@ -52,7 +52,7 @@ _AWAY = 8.0  # standard deviations, two lengths, by which what moves goes and li
 _HABIT = 0.5  # s over which the velocity counts with which a walker goes on unseen
 _ASKED_EVERY = 4  # frames from one question to the next whether several objects are one,
 _LORRY = 4.0  # times the typical area from which on that is asked,
-_TOGETHER = 12.0  # standard deviations, three lengths, that pieces of one go together,
+_TOGETHER = 16.0  # standard deviations, four lengths, that pieces of one go together,
 _WITHIN = 2.2  # and standard deviations of the patch within which they are
 _SLIGHT_TRIAL = 2  # trials that what is smaller than usual must stand,
 _STIRRED = 2.0  # and standard deviations, half a length, that it must go
@@ -603,7 +603,7 @@ def unite(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     joint = members[joint[members]] if one else members[:0]
     if len(joint) < 2:
         return state.with_objects(objects), info
-    kept = joint[objects.hits[joint].argmax()]  # its name was known first
+    kept = joint[np.lexsort([objects.mass[joint], objects.proven[joint]])[-1]]
     pieces = np.zeros(len(objects), dtype=bool)
     pieces[joint[joint != kept]] = True
     states, extents = objects.states.copy(), objects.extents.copy()
