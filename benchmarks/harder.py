@@ -198,7 +198,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="variants whose names hold this")
     parser.add_argument("--markdown", action="store_true", help="print a table for the docs")
     arguments = parser.parse_args()
-    video, truth = arguments.clip.split("=")
+    video, _, truth = arguments.clip.partition("=")
+    if not truth:
+        parser.error(f"{video} comes without its truth: write {video}=TRUTH")
     with open_source(video) as source:
         fps, images = source.facts.fps, [frame.image.copy() for frame in source]
     rows = []
