@@ -15,7 +15,7 @@ from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts
 from tracker.tracking.groups import find_groups
 from tracker.tracking.lattice import uncut
-from tracker.tracking.sightings import COLOR_RATE, Sightings, sight
+from tracker.tracking.sightings import COLOR_RATE, THIN, Sightings, sight
 from tracker.tracking.sizes import Patches, fit_sizes
 from tracker.tracking.state import Objects, State
 from tracker.tracking.surveyed import surveyed
@@ -24,8 +24,7 @@ from tracker.types import Array, Contact, Event, Points
 _OWN = 100.0  # points that an object's own extent is worth against those of a frame
 _TYPICAL = 60.0  # points that the typical extent is worth
 _VISIBLE = 0.25  # share of an object that must be foreground for it to count as seen
-_THIN = 0.5  # share of its ellipse that whatever is stout fills, at least,
-_STOUT = 0.75  # and that most fill
+_STOUT = 0.75  # share of its ellipse that most objects fill
 _RIM = 0.6  # of the square of a rim's width: the variance of a place that it shows
 _EXPOSED = 0.1  # share that no other object covers
 _LOST_BEHIND = 0.4  # share behind fixed things from which an object may not be seen at all
@@ -210,7 +209,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     mass, alone, areas = look.mass, look.alone, objects.areas
     # What has thin limbs, or a shadow beside it, fills little of its ellipse.
     fill = np.where(alone, objects.filled, 1.0)
-    share, least = np.minimum(fill / _THIN, 1.0), _VISIBLE * np.minimum(fill / _STOUT, 1.0)
+    share, least = np.minimum(fill / THIN, 1.0), _VISIBLE * np.minimum(fill / _STOUT, 1.0)
     # Pixels that others explain do not bring back what was lost.
     visible = np.where(objects.missing, look.exposed, mass) > least * areas
     visible &= ~(objects.missing & look.doubtful)

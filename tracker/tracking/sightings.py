@@ -44,7 +44,7 @@ _VEILED = 0.05  # share of an object behind fixed things from which they are tak
 _STRAY = 0.5  # standard deviations of its extent by which a missing object is elsewhere
 _ANEW = 0.2  # relative change of a patch after which its object is asked about again
 _DOUBT_EVERY = 3  # frames from one such question to the next
-_THIN, _HARDLY = 0.5, 0.2  # share of its ellipse that whatever is stout fills; that anything does
+THIN, _HARDLY = 0.5, 0.2  # shares of its ellipse that whatever is stout fills, and anything at all
 _DOUBT = 0.75  # foreground below this multiple of what the objects cover may hold fewer
 _COLOR_POWER = 0.7
 COLOR_RATE = 0.1  # share of a histogram that each frame apart replaces
@@ -255,7 +255,7 @@ def _fit(
         options.effective_points,
     )
 
-    shares = _shown(state)[rows]
+    shares = _shown(state, rows)
     chances = (state.objects.colors[rows] + 0.01) ** _COLOR_POWER
     every = _every(groups, rows, state.objects.areas / blobs.spacing**2)
 
@@ -337,16 +337,16 @@ def _fit(
     )
 
 
-def _shown(state: State) -> Array:
-    """Return the share of each object that shows where it is, shape (k,).
+def _shown(state: State, rows: Indices) -> Array | None:
+    """Return the share of some objects that shows where they are, as `Silhouettes` takes it.
 
     A black car on a dark road shows little; of who walks upright and shows little the rest was
     hidden.
     """
-    objects = state.objects
     if state.sizes is None or state.sizes.upright:
-        return np.ones(len(objects))
-    return np.minimum(np.maximum(objects.filled, _HARDLY) / _THIN, 1.0)
+        return None
+    shares = np.minimum(np.maximum(state.objects.filled[rows], _HARDLY) / THIN, 1.0)
+    return shares if (shares < 1).any() else None
 
 
 def _every(groups: Groups, rows: Indices, points: Array) -> Indices | None:
