@@ -74,7 +74,7 @@ _E_STEP = Silhouettes.e_step
 
 def _shared(self: Silhouettes, means: Array) -> Stats:
     """Share each pixel among the objects that cover it, as a mixture does: Σ_k r_k = 1."""
-    a, bare = self.cover(self.distances(means))
+    a, bare = self.shown(self.likelihood.cover(self.distances(means)))
     covered = 1 - (1 - self.likelihood.clutter) * bare
     share = (covered / np.maximum(sums(self.point, a, len(self.weights)), 1e-300))[self.point]
     if self.likelihood.affinity is not None:

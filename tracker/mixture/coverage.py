@@ -83,11 +83,9 @@ class Silhouettes:
         distances: Array = apart[0] + apart[1]
         return distances
 
-    def cover(self, distances: Array) -> tuple[Array, Array]:
-        """Return a, shape (P,), and Π_j (1 − a_j) at each point, shape (N,)."""
-        a = self.likelihood.cover(distances)
-        if self.shares is not None:
-            a *= self.shares.repeat(self.counts)
+    def shown(self, cover: Array) -> tuple[Array, Array]:
+        """Return a, what shows of such a cover, (P,), and Π_j (1 − a_j) at each point, (N,)."""
+        a = cover if self.shares is None else cover * self.shares.repeat(self.counts)
         bare = np.ones(len(self.weights))
         np.multiply.at(bare, self.point, np.maximum(1.0 - a, _LEAST))
         return a, bare
@@ -105,7 +103,7 @@ class Silhouettes:
         stats
             Mass and mean; the scatter repeats the shapes, which nothing changes.
         """
-        a, bare = self.cover(self.distances(means))
+        a, bare = self.shown(self.likelihood.cover(self.distances(means)))
         foreground = 1.0 - (1.0 - self.likelihood.clutter) * bare
         if self.likelihood.affinity is not None:
             a *= self.likelihood.affinity
@@ -142,8 +140,8 @@ class Silhouettes:
         lost
             Shape (K,), objects that take nothing from the others, as nobody sees them.
         """
-        a, bare = self.cover(distances)
-        whole = self.likelihood.cover(distances) if self.shares is not None else a
+        cover = self.likelihood.cover(distances)
+        a, bare = self.shown(cover)
         known = self.weights if self.missing is None else np.where(self.missing, 0, self.weights)
         bare *= known
         alone = bare.take(self.point)
@@ -152,7 +150,7 @@ class Silhouettes:
             np.divide.at(bare, self.point[unseen], np.maximum(1.0 - a[unseen], _LEAST))
             alone = np.where(unseen, alone, bare.take(self.point))
         alone /= np.maximum(1.0 - a, _LEAST)
-        alone *= whole
+        alone *= cover
         return totals(alone, self.starts)
 
 

@@ -591,20 +591,22 @@ def unite(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     patch, members = large[asked], np.flatnonzero(members[asked])
     points = blobs.coordinates[blobs.labels == patch]
     parts = Stats(objects.mass[members], objects.means[members], objects.extents[members])
-    one = united(points, blobs.spacing, sizes, parts)
-    since = np.where(np.isnan(objects.piece), objects.means, objects.piece)
     piece = objects.piece.copy()
-    piece[members] = since[members] if one else np.nan
+    if not united(points, blobs.spacing, sizes, parts):
+        piece[members] = np.nan
+        return state.with_objects(replace(objects, piece=piece)), info
+    means = objects.means[members]
+    since = np.where(np.isnan(piece[members]), means, piece[members])
+    piece[members] = since
     objects = replace(objects, piece=piece)
-    way = np.hypot(*(objects.means - since).T)
-    joint = ~objects.proven | (way > _TOGETHER * objects.lengths)
-    joint[members[objects.mass[members].argmax()]] = True
-    joint = members[joint[members]] if one else members[:0]
-    if len(joint) < 2:
-        return state.with_objects(objects), info
+    way = np.hypot(*(means - since).T)
+    joint = ~objects.proven[members] | (way > _TOGETHER * objects.lengths[members])
+    joint[objects.mass[members].argmax()] = True
+    joint = members[joint]
     kept = joint[np.lexsort([objects.mass[joint], objects.proven[joint]])[-1]]
-    pieces = np.zeros(len(objects), dtype=bool)
-    pieces[joint[joint != kept]] = True
+    pieces = np.isin(np.arange(len(objects)), joint[joint != kept])
+    if not pieces.any():
+        return state.with_objects(objects), info
     states, extents = objects.states.copy(), objects.extents.copy()
     velocity = np.median(states[members, 2:], axis=0)
     states[kept] = np.append(blobs.means[patch], velocity)

@@ -240,21 +240,24 @@ class Episode:
     sights: tuple[int, int] = (0, 0)
     reported: bool = False
 
+    @property
+    def _before(self) -> tuple[int, int, Array, Array]:
+        """What was known when it began."""
+        return self.first, self.second, self.colors, self.lengths
+
     # `replace` takes several times as long, and a crowd has many contacts.
     def met(self, confusion: float, depth: float, *, reported: bool) -> Episode:
         """Return it after a frame in which they touch."""
         confusion, depth = max(self.confusion, confusion), max(self.depth, depth)
-        names, before = (self.first, self.second), (self.colors, self.lengths)
-        return Episode(*names, *before, confusion, depth, 0, self.sights, reported)
+        return Episode(*self._before, confusion, depth, 0, self.sights, reported)
 
     def later(self, seen: tuple[bool, bool], *, apart: bool) -> Episode:
         """Return it after a frame that may show each of them alone, and both apart from others."""
         if not (apart or any(seen)):
             return self
-        names, before = (self.first, self.second), (self.colors, self.lengths)
         sights = (self.sights[0] + seen[0], self.sights[1] + seen[1])
         frames = self.apart + apart
-        return Episode(*names, *before, self.confusion, self.depth, frames, sights, self.reported)
+        return Episode(*self._before, self.confusion, self.depth, frames, sights, self.reported)
 
 
 @dataclass(frozen=True, slots=True)
