@@ -262,6 +262,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         errors=errors,
         trail=trail,
         origin=np.where(away[:, None], np.inf, objects.origin),
+        piece=np.where(shaped[:, None], np.nan, objects.piece),
         cruise=cruise,
         extents=extents,
         unusual=unusual,

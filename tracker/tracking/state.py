@@ -55,7 +55,7 @@ class Objects:
         Shape (k, 2), where it was first seen, px; infinite once it was whole twice its length away.
     piece
         Shape (k, 2), where it was when the evidence began to say that it is a piece of a larger
-        object, px; NaN where it says otherwise.
+        object, px; NaN where it says otherwise, and once the object is seen apart.
     born, seen, exposed
         Shape (k,), seconds: when first seen; last seen; last seen with a part that no other
         object covers.
