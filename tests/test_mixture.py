@@ -346,6 +346,27 @@ def test_two_overlapping_ellipses_are_both_recovered_from_their_union() -> None:
     assert fitted(Gaussian()) > 1.0  # a mixture pushes the two apart
 
 
+@pytest.mark.parametrize("rim", [0.002, 0.05])
+@pytest.mark.parametrize("apart", [14.0, 24.0, 34.0])
+def test_objects_in_contact_keep_their_distance_with_sharp_and_with_ragged_rims(
+    rim: float, apart: float
+) -> None:
+    """Their shapes are the scatter of their masks, which is larger where these are ragged."""
+    x, y = np.meshgrid(np.arange(140.0), np.arange(120.0))
+    points = np.column_stack([x.ravel(), y.ravel()])
+    means = np.array([[70 - apart / 2, 60.0], [70 + apart / 2, 60.0]])
+    distance = np.linalg.norm(points - means[:, None], axis=2) / 24
+    seen = 1 / (1 + np.exp(np.minimum((distance - 1) / rim, 60.0)))
+    shape = collect(points, seen[:1]).scatter.repeat(2, axis=0)
+    mixture = Mixture(np.full(2, 0.5), means + np.array([[1.5, -1.0], [-1.0, 1.0]]), shape)
+    flat = Prior(mixture.means, np.zeros((2, 2, 2)), shape, np.inf)
+    union = 1 - (1 - seen).prod(axis=0)
+    for _ in range(200):
+        mixture = m_step(e_step(points, mixture, likelihood=Coverage(0.05), weights=union), flat)
+    fitted = float(np.linalg.norm(mixture.means[1] - mixture.means[0]))
+    assert fitted == pytest.approx(apart, abs=0.6)
+
+
 def three_in_contact() -> tuple[Array, Array, Mixture]:
     """Return the pixels of three ellipses that touch, their weights, and a first guess."""
     means = np.array([[60.0, 60.0], [76.0, 66.0], [96.0, 52.0]])
