@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tracker.config import Config, TrackingOptions
 from tracker.mixture import Mixture, Prior, collect, m_step
-from tracker.synthetic import MEETING_KINDS, MeetingKind, meeting, score_meeting
+from tracker.synthetic import MEETING_KINDS, MeetingKind, gathering, meeting, score_meeting
 from tracker.tracking import Tracker, start, step
 from tracker.tracking.policy import predict
 from tracker.tracking.sizes import SizeModel
@@ -460,6 +460,18 @@ def test_objects_that_meet_keep_their_identity(kind: MeetingKind) -> None:
     scores = [score_meeting(truth, follow(truth.points)) for truth in truths]
     assert [s.kept for s in scores] == [True] * 5
     assert np.median([s.error for s in scores]) <= 0.8
+
+
+@pytest.mark.parametrize("number", [1, 66])
+def test_who_comes_out_from_among_others_is_who_is_one_too_many_there(number: int) -> None:
+    """Deep in a crowd it took the points of another, and nobody saw it go on."""
+    truth = gathering(4, np.random.default_rng([20261123, 5, number]))
+    snapshots = follow(truth.points)
+    assert score_meeting(truth, snapshots).kept
+    events = [event for snapshot in snapshots for event in snapshot.diagnostics.events]
+    (back,) = [event for event in events if event.kind == "return"]
+    (again,) = [track for track in snapshots[-1].tracks if track.id in back.tracks]
+    assert again.identity_confidence < 0.9
 
 
 # Accuracy -----------------------------------------------------------------------------------------

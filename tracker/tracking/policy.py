@@ -14,7 +14,7 @@ from tracker.tracking.births import NOBODY, Newborn, resolve, slight, smallest, 
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts
 from tracker.tracking.groups import find_groups
-from tracker.tracking.lattice import uncut
+from tracker.tracking.lattice import Indices, uncut
 from tracker.tracking.sightings import COLOR_RATE, THIN, Sightings, sight
 from tracker.tracking.sizes import Patches, fit_sizes
 from tracker.tracking.state import Objects, State
@@ -46,6 +46,9 @@ _ODDS = (0.02, 50.0)  # of existence, at least and at most: what looks like an o
 _STRANGER = (0.05, 0.5)
 # Lengths from where it should be at which a lost object may turn up: what is rooted, and others.
 _RETURN = (1.5, 3.0)
+_DOUBLED = 0.1  # of coast_seconds, for which the evidence takes two for one before that is believed
+_CAME_OUT = 12.0  # standard deviations, three lengths, from these where the other one may turn up,
+_UNLIKE = 0.35  # and how much larger or smaller it may seem, as a logarithm
 _JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
 _AWAY = 8.0  # standard deviations, two lengths, by which what moves goes and light does not
 _HABIT = 0.5  # s over which the velocity counts with which a walker goes on unseen
@@ -417,18 +420,27 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
 
 
 def adopt(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
-    """Where all that there are have names, give those of the lost to the nearest on trial.
+    """Give names that nobody has any more to the nearest on trial.
 
     Nobody noticed that an object was lost as long as others were in its place, and so it was taken
-    for a new one where it turned up.
+    for a new one where it turned up. Its name is that of one of the lost where all that there are
+    have names; and of two that the evidence takes for one, where it came out from among these.
     """
     objects = state.objects
-    lost = np.flatnonzero(objects.confirmed & _strayed(state, options))
+    strayed = objects.confirmed & _strayed(state, options)
+    lost = np.flatnonzero(strayed | _doubled(state, options))
     found = np.flatnonzero(~objects.confirmed & ~objects.missing & (objects.hits > 1))
     if len(lost) == 0 or len(found) == 0:
         return state, info
+    allowed = strayed[lost][:, None] | _came_out(state, lost, found, options)
+    lost, found = lost[allowed.any(axis=1)], found[allowed.any(axis=0)]
+    allowed = allowed[allowed.any(axis=1)][:, allowed.any(axis=0)]
     squares = ((objects.means[lost][:, None] - objects.means[found]) ** 2).sum(axis=2)
-    rows, columns = assigned(squares)
+    rows, columns = assigned(np.where(allowed, squares, 1e9))
+    kept = allowed[rows, columns]
+    rows, columns = rows[kept], columns[kept]
+    if len(rows) == 0:
+        return state, info
     known, fresh = objects.chosen(lost[rows]), objects.chosen(found[columns])
     native, chance = _native(state, lost[rows]), certainty(squares, (rows, columns))
     again = replace(
@@ -449,6 +461,30 @@ def adopt(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     together = objects.chosen(others).joined(again)
     info = replace(info, events=info.events + _returns(known.ids, native * chance))
     return state.with_objects(together.chosen(np.argsort(together.ids))), info
+
+
+def _doubled(state: State, options: TrackingOptions) -> NDArray[np.bool_]:
+    """Return which objects are one too many where they are, by the evidence, shape (k,)."""
+    objects = state.objects
+    doubted = objects.doubted > _DOUBLED * options.coast_seconds
+    return objects.confirmed & ~objects.missing & objects.contact & doubted
+
+
+def _came_out(
+    state: State, doubled: Indices, found: Indices, options: TrackingOptions
+) -> NDArray[np.bool_]:
+    """Return who on trial may be who else was where one is too many, shape (doubled, found).
+
+    It is of its size, and when it turned up it was beside it, and not at the border of the picture.
+    """
+    objects = state.objects
+    since = ((state.time or 0.0) - objects.born[found])[:, None]
+    ways = objects.states[doubled][:, None] - objects.states[found]
+    apart = np.hypot(*np.moveaxis(ways[:, :, :2] - since * ways[:, :, 2:], -1, 0))
+    unlike = np.abs(np.log(objects.usual[doubled][:, None] / objects.usual[found]))
+    proved = (objects.hits >= options.birth_frames) & _whole(state)
+    beside = apart < _CAME_OUT * objects.lengths[doubled][:, None]
+    return np.asarray(beside & (unlike < _UNLIKE) & proved[found])
 
 
 def _handed_over(identity: Array, native: Array, chance: Array, rivals: int) -> Array:
