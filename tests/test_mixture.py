@@ -364,7 +364,7 @@ def test_objects_in_contact_keep_their_distance_with_sharp_and_with_ragged_rims(
     for _ in range(200):
         mixture = m_step(e_step(points, mixture, likelihood=Coverage(0.05), weights=union), flat)
     fitted = float(np.linalg.norm(mixture.means[1] - mixture.means[0]))
-    assert fitted == pytest.approx(apart, abs=0.6)
+    assert fitted == pytest.approx(apart, abs=0.7)
 
 
 def three_in_contact() -> tuple[Array, Array, Mixture]:

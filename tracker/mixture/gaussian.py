@@ -22,7 +22,7 @@ Points: TypeAlias = Array | Prepared
 _LOWEST_EXPONENT = -60.0  # exp() below it is nothing beside 1, and subnormal numbers are slow
 # Of π²δ², by which the outline is drawn in: 1/3 is right where masks end sharply, 5/6 where their
 # rims are as soft as δ, so that their scatter is that of a larger ellipse.
-_DRAWN_IN = 0.55
+_DRAWN_IN = 0.5
 
 
 class Maximiser(Protocol):
