@@ -401,6 +401,22 @@ def test_a_thin_body_with_its_shadow_beside_it_is_one_object_and_believed(wide: 
     assert {snapshot.tracks[0].status for snapshot in snapshots[5:]} == {Status.SEEN}
 
 
+def test_who_is_lost_as_it_seems_to_turn_round_goes_on_as_before() -> None:
+    """In a queue it meets the next one, whose points draw it back, and is gone."""
+    options = TrackingOptions()
+    state = start(options)
+    for index, centre in enumerate(walk(30, (50, 60), (3, 1))):
+        state, _ = step(state, Points(filled(centre)), index / FPS, options)
+    objects = state.objects
+    ways = objects.states * np.array([1, 1, -1, -1])
+    state = state.with_objects(replace(objects, states=ways))
+    for index in range(30, 40):
+        state, _ = step(state, Points(np.zeros((0, 2))), index / FPS, options)
+    (here,) = state.objects.states
+    np.testing.assert_allclose(here[2:], [3 * FPS, FPS], rtol=0.05)
+    np.testing.assert_allclose(here[:2], np.array([50, 60]) + 39 * np.array([3, 1]), atol=2)
+
+
 def test_what_an_object_shows_grows_with_it_as_it_comes_nearer() -> None:
     state = start(TrackingOptions())
     sizes = SizeModel(-10.0, 0.5, (30.0, 400.0), np.eye(2) / (4 * np.pi), False, 0.2, 900.0)

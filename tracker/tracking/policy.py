@@ -232,7 +232,9 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     now, period = prior.time or 0.0, prior.period or 0.0
     # A step says little of a walker's way: who is not seen goes on as it did for a while.
     walks = prior.sizes is not None and prior.sizes.upright
-    lost = ~visible & ~objects.missing & walks
+    # And a vehicle that seems to have turned round has most likely met the next one.
+    turned = (states[:, 2:] * objects.cruise).sum(axis=1) < 0
+    lost = ~visible & ~objects.missing & (turned | walks)
     if lost.any():
         slip = (objects.cruise - states[:, 2:])[lost]
         states[lost] += np.hstack([period * slip, slip])
