@@ -12,7 +12,8 @@ from tracker.mixture import Mixture, Stats, squared_distances
 from tracker.tracking import Tracker, start
 from tracker.tracking.births import Count, Newborn, _Patch, affordable, resolve, split
 from tracker.tracking.blobs import find_blobs
-from tracker.tracking.policy import Info, _newborn, learn
+from tracker.tracking.info import Info
+from tracker.tracking.policy import _newborn, learn
 from tracker.tracking.sizes import Patches, SizeModel, fit_sizes
 from tracker.types import Array, Blob, Points, Scene, Status
 

@@ -1,25 +1,29 @@
-"""One frame: predict, refine, retire, spawn. The only place with a policy about objects."""
+"""One frame: predict, refine, retire, recover, spawn.
+
+The only place with a policy about objects, but for who comes back (`returns.py`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.config import TrackingOptions
 from tracker.mixture import Stats, inverses, sides, sums
-from tracker.tracking.assignment import assigned, certainty
-from tracker.tracking.births import NOBODY, Newborn, resolve, slight, smallest, united
+from tracker.tracking.births import resolve, slight, smallest, united
 from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts
 from tracker.tracking.groups import find_groups
-from tracker.tracking.lattice import Indices, uncut
+from tracker.tracking.info import Info
+from tracker.tracking.lattice import uncut
+from tracker.tracking.returns import adopt, recover
 from tracker.tracking.sightings import COLOR_RATE, THIN, Sightings, sight
 from tracker.tracking.sizes import Patches, fit_sizes
-from tracker.tracking.state import Objects, State
+from tracker.tracking.state import Objects, State, first_uncertainty
 from tracker.tracking.surveyed import surveyed
-from tracker.types import Array, Contact, Event, Points
+from tracker.types import Array, Event, Points
 
 _OWN = 100.0  # points that an object's own extent is worth against those of a frame
 _TYPICAL = 60.0  # points that the typical extent is worth
@@ -42,14 +46,6 @@ _SPECK = 6.0  # and points of a patch that says nothing
 _REACH_RATE = 0.05
 _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen while it coasted
 _ODDS = (0.02, 50.0)  # of existence, at least and at most: what looks like an object may be none
-# Share of what turns up far from the lost that is none of them: within the picture, at its border.
-_STRANGER = (0.05, 0.5)
-# Lengths from where it should be at which a lost object may turn up: what is rooted, and others.
-_RETURN = (1.5, 3.0)
-_DOUBLED = 0.1  # of coast_seconds, for which the evidence takes two for one before that is believed
-_CAME_OUT = 12.0  # standard deviations, three lengths, from these where the other one may turn up,
-_UNLIKE = 0.35  # and how much larger or smaller it may seem, as a logarithm
-_JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
 _AWAY = 8.0  # standard deviations, two lengths, by which what moves goes and light does not
 _HABIT = 0.5  # s over which the velocity counts with which a walker goes on unseen
 _ASKED_EVERY = 4  # frames from one question to the next whether several objects are one,
@@ -60,38 +56,6 @@ _SLIGHT_TRIAL = 2  # trials that what is smaller than usual must stand,
 _STIRRED = 2.0  # and standard deviations, half a length, that it must go
 _MISLED = 1.5  # times the number of objects in the first seconds, beyond which it tells nothing
 _CLUTTER = 0.3  # how likely a sighting is without an object, relative to one with
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """What happened in a step.
-
-    Parameters
-    ----------
-    blobs
-        The patches of the frame.
-    unexplained
-        Shape (n,), for the points of `blobs`, whether no object explains them.
-    log_likelihood
-        Sum over the points that took part in a contact, nats.
-    iterations
-        Most rounds that a group took.
-    found
-        New objects beside known ones, in patches of which the evidence says so.
-    events
-        Births, deaths and the like.
-    contacts
-        The contacts that are open, or were judged.
-    """
-
-    blobs: Blobs
-    unexplained: NDArray[np.bool_]
-    log_likelihood: float = 0.0
-    iterations: int = 0
-    flood: bool = False
-    found: Newborn = NOBODY
-    events: tuple[Event, ...] = ()
-    contacts: tuple[Contact, ...] = ()
 
 
 def step(state: State, points: Points, time: float, options: TrackingOptions) -> tuple[State, Info]:
@@ -258,7 +222,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     looked_at = (1 - veil) * np.where(look.contact, 0.2, 1.0)
     existence = _existence(objects.existence, shown, looked_at, _elapsed(prior, options))
     apart = np.hypot(*(states[:, :2] - objects.origin).T)
-    away = shaped & _whole(prior) & (apart > _AWAY * objects.lengths)
+    away = shaped & prior.whole & (apart > _AWAY * objects.lengths)
     reach_rate = np.where(shaped, _REACH_RATE, 0.0)[:, None]
     refined = replace(
         objects,
@@ -339,190 +303,6 @@ def withdraw(state: State, info: Info, options: TrackingOptions) -> tuple[State,
     return _without(state, info, gone)
 
 
-def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
-    """Give unexplained patches to coasting objects that may well have moved there."""
-    objects = state.objects
-    lost = np.flatnonzero(objects.missing)
-    if len(lost) == 0:
-        return state, info
-    areas = objects.areas[lost]
-    least = options.birth_area * 0.5 * areas
-    rest, index = _residual(info, float(least.min()))
-    if len(rest) == 0:
-        return state, info
-    large = rest.mass[None, :] > least[:, None]
-    small = rest.mass[None, :] < 2.5 * areas[:, None]
-    apart = rest.means[None, :, :] - objects.means[lost][:, None, :]
-    spread = objects.uncertainties[lost][:, :2, :2] + objects.extents[lost]
-    cost = np.einsum("kbi,kij,kbj->kb", apart, inverses(spread), apart)
-    strayed = _strayed(state, options)[lost]
-    # Where most vanish at once in plain view, frames are left out of the recording.
-    gone = objects.confirmed & objects.missing & ~objects.behind
-    gone &= (state.time or 0.0) - objects.seen < 1.5 * (state.period or 0.0)
-    there = objects.confirmed & ~objects.missing
-    jumped = gone[lost] & bool(gone.sum() >= max(_JUMPED, there.sum() + 1))
-    anywhere = (strayed | jumped)[:, None]
-    reach = np.where(objects.rooted[lost], *_RETURN) ** 2 * areas
-    near = np.einsum("kbi,kbi->kb", apart, apart) < reach[:, None]
-    expected = near & (cost < 9.0)
-    allowed = large & ((small & expected) | anywhere)
-    if not allowed.any():
-        return state, info
-    lines, ends = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0))
-    rows, columns = assigned(np.where(allowed, cost, 1e9)[np.ix_(lines, ends)])
-    rows, columns = lines[rows], ends[columns]
-    kept = allowed[rows, columns]
-    rows, columns = rows[kept], columns[kept]
-    found, patches = lost[rows], columns
-    states = objects.states.copy()
-    uncertainties = objects.uncertainties.copy()
-    far = ~expected[rows, columns]
-    states[found, :2] = rest.means[patches]
-    lengths = objects.lengths[found]
-    speed = _first_speed(state) * lengths
-    states[found[far], 2:] = 0.0
-    uncertainties[found] = _first_uncertainty(objects.extents[found], speed)
-    errors = objects.errors.copy()
-    errors[found] = uncertainties[found]
-    elsewhere = found[far]
-    others = np.setdiff1d(np.flatnonzero(anywhere), rows[~far])
-    free = np.setdiff1d(np.flatnonzero(large.any(axis=0)), columns[~far])
-    squares = (apart**2).sum(axis=2)[np.ix_(others, free)]
-    pairs = others.searchsorted(rows[far]), free.searchsorted(columns[far])
-    chance = certainty(squares, pairs)
-    rivals = len(others)
-    if jumped.any():
-        rivals = max(len(elsewhere), 1)
-        chance = np.full(len(elsewhere), 1 / rivals)  # nobody saw their ways
-    native = _native(state, elsewhere)
-    identity = objects.identity.copy()
-    identity[elsewhere] = _handed_over(identity[elsewhere], native, chance, rivals)
-    now = state.time or 0.0
-    mass, missing = objects.mass.copy(), objects.missing.copy()
-    seen, exposed, hits = objects.seen.copy(), objects.exposed.copy(), objects.hits.copy()
-    mass[found], missing[found] = rest.mass[patches], False
-    seen[found] = exposed[found] = now
-    hits[found] += 1
-    unexplained = info.unexplained.copy()
-    unexplained[index[np.isin(rest.labels, patches)]] = False
-    back = replace(
-        objects,
-        states=states,
-        uncertainties=uncertainties,
-        errors=errors,
-        mass=mass,
-        missing=missing,
-        seen=seen,
-        exposed=exposed,
-        hits=hits,
-        identity=identity,
-    )
-    events = info.events + _returns(objects.ids[elsewhere], native * chance)
-    return state.with_objects(back), replace(info, unexplained=unexplained, events=events)
-
-
-def adopt(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
-    """Give names that nobody has any more to the nearest on trial.
-
-    Nobody noticed that an object was lost as long as others were in its place, and so it was taken
-    for a new one where it turned up. Its name is that of one of the lost where all that there are
-    have names; and of two that the evidence takes for one, where it came out from among these.
-    """
-    objects = state.objects
-    strayed = objects.confirmed & _strayed(state, options)
-    lost = np.flatnonzero(strayed | _doubled(state, options))
-    found = np.flatnonzero(~objects.confirmed & ~objects.missing & (objects.hits > 1))
-    if len(lost) == 0 or len(found) == 0:
-        return state, info
-    allowed = strayed[lost][:, None] | _came_out(state, lost, found, options)
-    lost, found = lost[allowed.any(axis=1)], found[allowed.any(axis=0)]
-    allowed = allowed[allowed.any(axis=1)][:, allowed.any(axis=0)]
-    squares = ((objects.means[lost][:, None] - objects.means[found]) ** 2).sum(axis=2)
-    rows, columns = assigned(np.where(allowed, squares, 1e9))
-    kept = allowed[rows, columns]
-    rows, columns = rows[kept], columns[kept]
-    if len(rows) == 0:
-        return state, info
-    known, fresh = objects.chosen(lost[rows]), objects.chosen(found[columns])
-    native, chance = _native(state, lost[rows]), certainty(squares, (rows, columns))
-    again = replace(
-        fresh,
-        ids=known.ids,
-        colors=known.colors,
-        origin=known.origin,
-        born=known.born,
-        age=known.age,
-        hits=known.hits,
-        singled=known.singled,
-        confirmed=known.confirmed,
-        existence=known.existence,
-        identity=_handed_over(known.identity, native, chance, len(lost)),
-    )
-    others = np.ones(len(objects), dtype=bool)
-    others[lost[rows]] = others[found[columns]] = False
-    together = objects.chosen(others).joined(again)
-    info = replace(info, events=info.events + _returns(known.ids, native * chance))
-    return state.with_objects(together.chosen(np.argsort(together.ids))), info
-
-
-def _doubled(state: State, options: TrackingOptions) -> NDArray[np.bool_]:
-    """Return which objects are one too many where they are, by the evidence, shape (k,)."""
-    objects = state.objects
-    doubted = objects.doubted > _DOUBLED * options.coast_seconds
-    return objects.confirmed & ~objects.missing & objects.contact & doubted
-
-
-def _came_out(
-    state: State, doubled: Indices, found: Indices, options: TrackingOptions
-) -> NDArray[np.bool_]:
-    """Return who on trial may be who else was where one is too many, shape (doubled, found).
-
-    It is of its size, and when it turned up it was beside it, and not at the border of the picture.
-    """
-    objects = state.objects
-    since = ((state.time or 0.0) - objects.born[found])[:, None]
-    ways = objects.states[doubled][:, None] - objects.states[found]
-    apart = np.hypot(*np.moveaxis(ways[:, :, :2] - since * ways[:, :, 2:], -1, 0))
-    unlike = np.abs(np.log(objects.usual[doubled][:, None] / objects.usual[found]))
-    proved = (objects.hits >= options.birth_frames) & _whole(state)
-    beside = apart < _CAME_OUT * objects.lengths[doubled][:, None]
-    return np.asarray(beside & (unlike < _UNLIKE) & proved[found])
-
-
-def _handed_over(identity: Array, native: Array, chance: Array, rivals: int) -> Array:
-    """Return how probable it is that names are right after they were handed over, shape (k,).
-
-    Parameters
-    ----------
-    identity
-        Shape (k,), how probable it was before.
-    native, chance
-        Shape (k,), how probable it is that who turned up was lost, and then that it is this one.
-    rivals
-        How many were lost; whose name was wrong may get its own back by chance.
-    """
-    by_chance = (1 - identity) * (1 - chance) / max(rivals - 1, 1)
-    after: Array = np.minimum(identity, native * (identity * chance + by_chance))
-    return after
-
-
-def _native(state: State, lost: NDArray[np.intp]) -> Array:
-    """Return how probably what turns up far away is any of those that are `lost`, shape (k,).
-
-    It may be none of them, above all where they had come to the border of the picture.
-    """
-    native: Array = 1 - np.where(_whole(state)[lost], *_STRANGER)
-    return native
-
-
-def _returns(ids: NDArray[np.int64], sure: Array) -> tuple[Event, ...]:
-    pairs = zip(ids.tolist(), sure.tolist(), strict=True)
-    return tuple(
-        Event("return", (name,), f"far from where it was lost, p = {chance:.2f}")
-        for name, chance in pairs
-    )
-
-
 def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
     """Start objects where points are left that nobody explains; report those that prove true."""
     objects = state.objects
@@ -532,9 +312,9 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     number = options.objects or state.population
     lost = objects.confirmed & objects.missing
     # What appears is what was lost.
-    if options.objects or (number and lost.any() and (lost & _whole(state)).any()):
+    if options.objects or (number and lost.any() and (lost & state.whole).any()):
         room = min(room, number - len(objects))
-    rest, index = _residual(info, smallest(state, options))
+    rest, index = info.residual(smallest(state, options))
     found = info.found
     if room > 0 and len(rest):
         found = found.joined(resolve(rest, _untouched(info, rest, index), state, options))
@@ -549,7 +329,7 @@ def spawn(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     # What is small may be a piece, or a flicker: it must last, and go.
     gone = np.hypot(*(objects.means - objects.origin).T) > _STIRRED * objects.lengths
     gone &= objects.hits >= _SLIGHT_TRIAL * options.birth_frames
-    lasting &= gone | ~_whole(state) | ~slight(state, options)
+    lasting &= gone | ~state.whole | ~slight(state, options)
     if state.population and confirmed + lasting.sum() > state.population:
         lasting = _believed(state, lasting, options)
     if not lasting.any():
@@ -572,19 +352,6 @@ def _without(state: State, info: Info, gone: NDArray[np.bool_]) -> tuple[State, 
     )
 
 
-def _strayed(state: State, options: TrackingOptions) -> NDArray[np.bool_]:
-    """Return which objects are lost that must be somewhere, as all that there are have names.
-
-    Who was last seen at the border of the picture may have left, unless the number is given.
-    """
-    objects, number = state.objects, options.objects or state.population
-    if not number or objects.confirmed.sum() < number:
-        return np.zeros(len(objects), dtype=bool)
-    waited = (state.time or 0.0) - objects.seen > 1.5 * (state.period or 0.0)
-    strayed = objects.missing & waited
-    return strayed if options.objects or not strayed.any() else strayed & _whole(state)
-
-
 def _believed(
     state: State, lasting: NDArray[np.bool_], options: TrackingOptions
 ) -> NDArray[np.bool_]:
@@ -597,7 +364,7 @@ def _believed(
     lasts = (state.time or 0.0) - objects.born > options.coast_seconds
     believed = lasting & lasts & objects.mobile
     typical = np.median(objects.usual) if state.sizes is None else state.sizes.areas(objects.means)
-    unlike = np.where(_whole(state), np.abs(np.log(objects.usual / typical)), np.inf)
+    unlike = np.where(state.whole, np.abs(np.log(objects.usual / typical)), np.inf)
     room = max(state.population - int(objects.confirmed.sum()), 0)
     usual = np.flatnonzero(lasting)
     believed[usual[np.argsort(unlike[usual], kind="stable")[:room]]] = True
@@ -682,7 +449,7 @@ def _singles(state: State) -> Patches:
     objects = state.objects
     usable = objects.confirmed & ~objects.missing & ~objects.contact & (objects.hits % 5 == 0)
     if usable.any():
-        usable &= _whole(state)
+        usable &= state.whole
     return Patches(objects.means[usable], objects.extents[usable], objects.mass[usable])
 
 
@@ -715,16 +482,6 @@ def _inside(state: State) -> Array:
     beyond = (np.arccos(chord) - chord * np.sqrt(1 - chord * chord)) / np.pi
     inside: Array = (1 - beyond).prod(axis=(0, 2))
     return inside
-
-
-def _whole(state: State) -> NDArray[np.bool_]:
-    """Return which objects the border of the picture does not cut, shape (k,)."""
-    objects = state.objects
-    if state.scene.size is None:
-        return np.ones(len(objects), dtype=bool)
-    margin = 2.2 * sides(objects.extents)
-    low, high = objects.means > margin, objects.means < np.array(state.scene.size) - margin
-    return np.asarray((low & high).all(axis=1))
 
 
 def _update(
@@ -826,18 +583,6 @@ def _existence(before: Array, shown: NDArray[np.bool_], looked_at: Array, elapse
     return odds / (1 + odds)
 
 
-def _residual(info: Info, least: float) -> tuple[Blobs, NDArray[np.intp]]:
-    """Return patches of unexplained points, and which points of the frame these are.
-
-    Those below `least` px² may be left out: what is left of most patches is a rim of no use.
-    """
-    blobs, left = info.blobs, info.unexplained
-    if left.any():
-        enough = sums(blobs.labels, blobs.weights * left, len(blobs)) >= least
-        left = left & enough[blobs.labels]
-    return blobs.part(left), np.flatnonzero(left)
-
-
 def _untouched(info: Info, rest: Blobs, index: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Return of which residual patches no object explains a part of the blob, shape (B,)."""
     blobs = info.blobs
@@ -845,18 +590,6 @@ def _untouched(info: Info, rest: Blobs, index: NDArray[np.intp]) -> NDArray[np.b
     blob = np.empty(len(rest), dtype=np.intp)
     blob[rest.labels] = blobs.labels[index]
     return np.asarray(explained[blob] == 0)
-
-
-def _first_speed(state: State) -> float:
-    """Return the standard deviation of a new object's velocity, in lengths per second."""
-    return 0.6 / state.period if state.period else 15.0
-
-
-def _first_uncertainty(extents: Array, speed: Array) -> Array:
-    uncertainties = np.zeros((len(extents), 4, 4))
-    uncertainties[:, :2, :2] = 0.05 * extents
-    uncertainties[:, 2, 2] = uncertainties[:, 3, 3] = speed**2
-    return uncertainties
 
 
 def _newborn(state: State, found: Stats) -> Objects:
@@ -896,6 +629,6 @@ def _newborn(state: State, found: Stats) -> Objects:
         existence=np.full(k, 0.5),
         identity=np.ones(k),
     )
-    speed = _first_speed(state) * objects.lengths
-    first = _first_uncertainty(extents, speed)
+    speed = state.first_speed * objects.lengths
+    first = first_uncertainty(extents, speed)
     return replace(objects, uncertainties=first, errors=first)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.mixture import determinants, quadratic
+from tracker.mixture import determinants, quadratic, sides
 from tracker.tracking.lattice import Lattice
 from tracker.tracking.sizes import NO_PATCHES, Patches, SizeModel
 from tracker.types import COLOR_BINS, Array, Footprint, Scene
@@ -363,6 +363,37 @@ class State:
         flat = self.sizes is not None and not self.sizes.upright
         return Footprint(self.objects.means, self.objects.extents, flat)
 
+    @property
+    def whole(self) -> NDArray[np.bool_]:
+        """Shape (k,), which objects the border of the picture does not cut."""
+        objects = self.objects
+        if self.scene.size is None:
+            return np.ones(len(objects), dtype=bool)
+        margin = 2.2 * sides(objects.extents)
+        low, high = objects.means > margin, objects.means < np.array(self.scene.size) - margin
+        return np.asarray((low & high).all(axis=1))
+
+    @property
+    def first_speed(self) -> float:
+        """Standard deviation of a new object's velocity, in lengths per second."""
+        return 0.6 / self.period if self.period else 15.0
+
     def with_objects(self, objects: Objects) -> State:
         """Return the state with other objects."""
         return replace(self, objects=objects)
+
+
+def first_uncertainty(extents: Array, speed: Array) -> Array:
+    """Return the covariances of the states of new objects, shape (k, 4, 4).
+
+    Parameters
+    ----------
+    extents
+        Shape (k, 2, 2), px².
+    speed
+        Shape (k,), standard deviations of their velocities, px/s.
+    """
+    uncertainties = np.zeros((len(extents), 4, 4))
+    uncertainties[:, :2, :2] = 0.05 * extents
+    uncertainties[:, 2, 2] = uncertainties[:, 3, 3] = speed**2
+    return uncertainties

@@ -9,8 +9,9 @@ import numpy as np
 from tracker.config import Config, TrackingOptions
 from tracker.mixture import sides
 from tracker.tracking.contact import identities
+from tracker.tracking.info import Info
 from tracker.tracking.lattice import Lattice
-from tracker.tracking.policy import Info, step
+from tracker.tracking.policy import step
 from tracker.tracking.sightings import COLOR_RATE
 from tracker.tracking.state import NO_SCENE, State
 from tracker.tracking.surveyed import surveyed
