@@ -9,6 +9,7 @@ import http.server
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -245,12 +246,15 @@ def test_a_frame_outlives_its_source(files: Path) -> None:
     assert number_of(frame.image) == 0
 
 
-def test_nothing_is_left_behind(files: Path) -> None:
-    def leftovers() -> set[str]:
-        folders = [folder for folder in ("/dev/shm", "/tmp") if os.path.isdir(folder)]
-        return {name for folder in folders for name in os.listdir(folder) if "tracker-" in name}
+def test_nothing_is_left_behind(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, mkstemp = [], tempfile.mkstemp  # others may have files of that name at the same time
 
-    before = leftovers()
+    def kept(**how: str) -> tuple[int, str]:
+        handle, path = mkstemp(**how)
+        made.append(path)
+        return handle, path
+
+    monkeypatch.setattr(tempfile, "mkstemp", kept)
     for _ in range(2):
         with open_source(str(files / "clip.mp4")) as opened:
             next(iter(opened))
@@ -261,7 +265,8 @@ def test_nothing_is_left_behind(files: Path) -> None:
     del forgotten
     gc.collect()
     assert decoder.returncode is not None
-    assert leftovers() <= before
+    assert len(made) == 3
+    assert not any(os.path.exists(path) for path in made)
 
 
 def test_the_frame_rate_can_be_overridden(files: Path) -> None:
