@@ -246,8 +246,13 @@ def test_a_frame_outlives_its_source(files: Path) -> None:
     assert number_of(frame.image) == 0
 
 
-def test_nothing_is_left_behind(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made, mkstemp = [], tempfile.mkstemp  # others may have files of that name at the same time
+def test_nothing_is_left_behind(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Others that run at the same time make files of such names in the same folders.
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    made, mkstemp = [], tempfile.mkstemp
 
     def kept(**how: str) -> tuple[int, str]:
         handle, path = mkstemp(**how)
@@ -267,6 +272,7 @@ def test_nothing_is_left_behind(files: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert decoder.returncode is not None
     assert len(made) == 3
     assert not any(os.path.exists(path) for path in made)
+    assert not any(tmp_path.iterdir())
 
 
 def test_the_frame_rate_can_be_overridden(files: Path) -> None:
