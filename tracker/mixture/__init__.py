@@ -12,7 +12,7 @@ from tracker.mixture.gaussian import (
     squared_distances,
 )
 from tracker.mixture.nouns import Mixture, Stats
-from tracker.mixture.planar import determinants, inverses, quadratic, sides
+from tracker.mixture.planar import determinants, inverses, lengths, quadratic, sides
 
 __all__ = [
     "Coverage",
@@ -26,6 +26,7 @@ __all__ = [
     "determinants",
     "e_step",
     "inverses",
+    "lengths",
     "longer",
     "m_step",
     "quadratic",

@@ -51,5 +51,11 @@ def sides(matrices: Array) -> Array:
     return sides
 
 
+def lengths(matrices: Array) -> Array:
+    """Return the geometric means of both standard deviations of matrices of shape (..., 2, 2)."""
+    lengths: Array = determinants(matrices) ** 0.25
+    return lengths
+
+
 def _entries(matrices: Array) -> tuple[Array, Array, Array]:
     return matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 1]

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.tracking.lattice import Indices
 from tracker.types import Array
 
 _NONE = np.zeros(0, dtype=np.intp)
+_FORBIDDEN = 1e9
 
 
-def assigned(cost: Array) -> tuple[Indices, Indices]:
-    """Return rows and columns that go together, as many as there are of the fewer.
+def assigned(cost: Array, allowed: NDArray[np.bool_] | None = None) -> tuple[Indices, Indices]:
+    """Return rows and columns that go together, as many as there are of the fewer, or as may.
 
     Parameters
     ----------
     cost
         Shape (n, m), finite.
+    allowed
+        Shape (n, m), which pairs may be; None: all of them.
 
     Returns
     -------
     rows, columns
-        Shape (min(n, m),), ascending rows.
+        Shape (min(n, m),), or less where not all pairs may be; ascending rows.
     """
+    if allowed is not None:
+        lines, ends = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0))
+        rows, columns = assigned(np.where(allowed, cost, _FORBIDDEN)[np.ix_(lines, ends)])
+        rows, columns = lines[rows], ends[columns]
+        kept = allowed[rows, columns]
+        return rows[kept], columns[kept]
     if not cost.size:
         return _NONE, _NONE
     if len(cost) <= cost.shape[1]:

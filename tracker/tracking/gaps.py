@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.mixture import determinants, inverses
+from tracker.mixture import inverses, lengths
 from tracker.tracking.lattice import Indices
 from tracker.types import COLOR_BINS, Array, Points, Scene, Status, Track
 
@@ -398,5 +398,4 @@ def _way(
 
 def _lengths(tracks: Sequence[Track]) -> Array:
     """Return the geometric means of the standard deviations of their extents, shape (n,), px."""
-    lengths: Array = determinants(np.array([track.covariance for track in tracks])) ** 0.25
-    return lengths
+    return lengths(np.array([track.covariance for track in tracks]))

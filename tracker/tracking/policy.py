@@ -21,7 +21,7 @@ from tracker.tracking.lattice import uncut
 from tracker.tracking.returns import adopt, recover
 from tracker.tracking.sightings import COLOR_RATE, THIN, Sightings, sight
 from tracker.tracking.sizes import Patches, fit_sizes
-from tracker.tracking.state import Objects, State, first_uncertainty
+from tracker.tracking.state import Objects, State
 from tracker.tracking.surveyed import surveyed
 from tracker.types import Array, Event, Points
 
@@ -629,6 +629,5 @@ def _newborn(state: State, found: Stats) -> Objects:
         existence=np.full(k, 0.5),
         identity=np.ones(k),
     )
-    speed = state.first_speed * objects.lengths
-    first = first_uncertainty(extents, speed)
+    first = state.first_uncertainty(extents)
     return replace(objects, uncertainties=first, errors=first)

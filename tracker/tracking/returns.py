@@ -12,7 +12,7 @@ from tracker.mixture import inverses
 from tracker.tracking.assignment import assigned, certainty
 from tracker.tracking.info import Info
 from tracker.tracking.lattice import Indices
-from tracker.tracking.state import State, first_uncertainty
+from tracker.tracking.state import State
 from tracker.types import Array, Event
 
 # Share of what turns up far from the lost that is none of them: within the picture, at its border.
@@ -54,20 +54,14 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     allowed = large & ((small & expected) | anywhere)
     if not allowed.any():
         return state, info
-    lines, ends = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0))
-    rows, columns = assigned(np.where(allowed, cost, 1e9)[np.ix_(lines, ends)])
-    rows, columns = lines[rows], ends[columns]
-    kept = allowed[rows, columns]
-    rows, columns = rows[kept], columns[kept]
+    rows, columns = assigned(cost, allowed)
     found, patches = lost[rows], columns
     states = objects.states.copy()
     uncertainties = objects.uncertainties.copy()
     far = ~expected[rows, columns]
     states[found, :2] = rest.means[patches]
-    lengths = objects.lengths[found]
-    speed = state.first_speed * lengths
     states[found[far], 2:] = 0.0
-    uncertainties[found] = first_uncertainty(objects.extents[found], speed)
+    uncertainties[found] = state.first_uncertainty(objects.extents[found])
     errors = objects.errors.copy()
     errors[found] = uncertainties[found]
     elsewhere = found[far]
@@ -121,14 +115,12 @@ def adopt(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     if len(lost) == 0 or len(found) == 0:
         return state, info
     allowed = strayed[lost][:, None] | _came_out(state, lost, found, options)
-    lost, found = lost[allowed.any(axis=1)], found[allowed.any(axis=0)]
-    allowed = allowed[allowed.any(axis=1)][:, allowed.any(axis=0)]
-    squares = ((objects.means[lost][:, None] - objects.means[found]) ** 2).sum(axis=2)
-    rows, columns = assigned(np.where(allowed, squares, 1e9))
-    kept = allowed[rows, columns]
-    rows, columns = rows[kept], columns[kept]
-    if len(rows) == 0:
+    lines, ends = allowed.any(axis=1), allowed.any(axis=0)
+    if not lines.any():
         return state, info
+    lost, found, allowed = lost[lines], found[ends], allowed[np.ix_(lines, ends)]
+    squares = ((objects.means[lost][:, None] - objects.means[found]) ** 2).sum(axis=2)
+    rows, columns = assigned(squares, allowed)
     known, fresh = objects.chosen(lost[rows]), objects.chosen(found[columns])
     native, chance = _native(state, lost[rows]), certainty(squares, (rows, columns))
     again = replace(

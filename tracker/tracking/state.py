@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.mixture import determinants, quadratic, sides
+from tracker.mixture import determinants, lengths, quadratic, sides
 from tracker.tracking.lattice import Lattice
 from tracker.tracking.sizes import NO_PATCHES, Patches, SizeModel
 from tracker.types import COLOR_BINS, Array, Footprint, Scene
@@ -123,8 +123,7 @@ class Objects:
     @property
     def lengths(self) -> Array:
         """Shape (k,), the geometric mean of the standard deviations of the extent, px."""
-        lengths: Array = determinants(self.extents) ** 0.25
-        return lengths
+        return lengths(self.extents)
 
     @property
     def areas(self) -> Array:
@@ -373,27 +372,20 @@ class State:
         low, high = objects.means > margin, objects.means < np.array(self.scene.size) - margin
         return np.asarray((low & high).all(axis=1))
 
-    @property
-    def first_speed(self) -> float:
-        """Standard deviation of a new object's velocity, in lengths per second."""
-        return 0.6 / self.period if self.period else 15.0
-
     def with_objects(self, objects: Objects) -> State:
         """Return the state with other objects."""
         return replace(self, objects=objects)
 
+    def first_uncertainty(self, extents: Array) -> Array:
+        """Return the covariances of the states of new objects, shape (k, 4, 4).
 
-def first_uncertainty(extents: Array, speed: Array) -> Array:
-    """Return the covariances of the states of new objects, shape (k, 4, 4).
-
-    Parameters
-    ----------
-    extents
-        Shape (k, 2, 2), px².
-    speed
-        Shape (k,), standard deviations of their velocities, px/s.
-    """
-    uncertainties = np.zeros((len(extents), 4, 4))
-    uncertainties[:, :2, :2] = 0.05 * extents
-    uncertainties[:, 2, 2] = uncertainties[:, 3, 3] = speed**2
-    return uncertainties
+        Parameters
+        ----------
+        extents
+            Shape (k, 2, 2), px².
+        """
+        speed = 0.6 / self.period if self.period else 15.0  # sd, lengths a second
+        uncertainties = np.zeros((len(extents), 4, 4))
+        uncertainties[:, :2, :2] = 0.05 * extents
+        uncertainties[:, 2, 2] = uncertainties[:, 3, 3] = (speed * lengths(extents)) ** 2
+        return uncertainties
