@@ -7,12 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tracker.synthetic import gathering, score_meeting
 from tracker.tracking import Tracker
 from tracker.tracking.contact import follow_contacts, identities
-from tracker.tracking.state import Episode
+from tracker.tracking.state import Departure, Episode, State, Wander
 from tracker.types import COLOR_BINS, Array, ContactStage, Points, Snapshot
 
 RADIUS = 12
+# How two came into a contact, where nothing is known of it.
+UNKNOWN = (Departure(0.0, np.zeros(4), 1e9 * np.eye(4)),) * 2
 
 
 def disc(centre: Array) -> Array:
@@ -92,7 +95,9 @@ def test_names_follow_colours_that_are_surer_than_motion_can_be(
     colors = state.objects.colors
     # Before they met, the first had the colour that the second has now.
     before = share * colors[::-1] + (1 - share) * colors
-    episode = Episode(1, 2, before, state.objects.lengths, confusion, apart=4, reported=True)
+    episode = Episode(
+        1, 2, before, state.objects.lengths, UNKNOWN, confusion, apart=4, reported=True
+    )
     state, _, events = follow_contacts(replace(state, episodes=(episode,)), color_rate=0.1)
     assert (state.objects.means[0, 0] > 200) == exchanged
     assert [event.kind for event in events] == ["parting"]
@@ -106,7 +111,7 @@ def test_who_is_seen_alone_with_the_colours_of_another_is_doubted_at_once() -> N
     objects = state.objects
     colors = objects.colors[::-1].copy()
     for sights, doubted in ((0, False), (6, True)):
-        episode = Episode(1, 2, colors, objects.lengths, 1e-6, reported=True)
+        episode = Episode(1, 2, colors, objects.lengths, UNKNOWN, 1e-6, reported=True)
         open_ = replace(episode, sights=(0, sights))
         sure = identities(replace(state, episodes=(open_,)), color_rate=0.1)
         assert (sure.max() < 0.5) == doubted
@@ -117,7 +122,7 @@ def test_colours_that_changed_over_a_long_time_are_no_exchange() -> None:
     objects = tracker.state.objects
     before = objects.colors.copy()
     drifted = replace(objects, colors=0.7 * before + 0.3 * before[::-1])
-    episode = Episode(1, 2, before, objects.lengths, 0.5, apart=4, reported=True)
+    episode = Episode(1, 2, before, objects.lengths, UNKNOWN, 0.5, apart=4, reported=True)
     places = []
     for sights in (5, 50):
         seen = replace(episode, sights=(sights, sights))
@@ -126,6 +131,59 @@ def test_colours_that_changed_over_a_long_time_are_no_exchange() -> None:
         places.append(float(state.objects.means[0, 0]))
     assert places[0] > 200, "so much, so soon: it has the other's colours"
     assert places[1] < 200, "so little, after so long: its own have changed"
+
+
+def parted(
+    ways: tuple[float, float], *, confusion: float = 0.3, wander: float = 0.01, late: float = 0.0
+) -> tuple[bool, float]:
+    """Let two alike part at x = 100 and 300; return whether they changed places, and the doubt.
+
+    `ways` are the places for which each was bound in a contact of one second; it went on for a
+    second more after it had stopped for that long.
+    """
+    tracker = Tracker()
+    for i in range(8):
+        discs = [disc(np.array([x, 100.0])) for x in (100.0, 300.0)]
+        tracker.update(np.vstack(discs), time=i / 25)
+    state = tracker.state
+    assert state.time is not None
+    start, end = np.array([200.0, 100.0]), state.objects.means[:, 0]
+    departures = []
+    for way in ways:
+        speed = (way - start[0]) * (1 + late)
+        departures.append(
+            Departure(state.time - 1, np.array([*start, speed, 0.0]), np.diag([1.0, 1, 9, 9]))
+        )
+    first, second = departures
+    lengths, colors = state.objects.lengths, state.objects.colors
+    episode = Episode(1, 2, colors, lengths, (first, second), confusion, apart=4, reported=True)
+    open_: State = replace(state, episodes=(episode,), wander=Wander(wander))
+    after, (contact,), _ = follow_contacts(open_, color_rate=0.1)
+    return bool((after.objects.means[:, 0] != end).any()), contact.swap
+
+
+def test_who_comes_out_where_the_other_was_bound_for_is_the_other() -> None:
+    assert parted((100.0, 300.0)) == (False, pytest.approx(0.3 / 0.7 * np.exp(-4), rel=0.02))
+    changed, doubt = parted((300.0, 100.0))
+    assert changed
+    assert doubt < 0.05
+
+
+def test_ways_tell_nothing_of_who_turns_stops_or_was_never_near_the_other() -> None:
+    assert parted((300.0, 100.0), wander=1.5)[0] is False, "nothing goes straight on here"
+    assert parted((300.0, 100.0), late=1.0) == (False, pytest.approx(0.3)), "who stopped may turn"
+    changed, doubt = parted((300.0, 100.0), confusion=1e-6)
+    assert not changed, "they never were in one place, so they turned"
+    assert doubt < 0.06
+
+
+@pytest.mark.parametrize("number", [20, 61])
+def test_four_that_cross_in_one_place_come_out_with_their_names(number: int) -> None:
+    """In these, one was taken for another deep in the crowd."""
+    truth = gathering(4, np.random.default_rng([8, 5, number]))
+    tracker = Tracker()
+    snapshots = [tracker.update(points, time=i / 25) for i, points in enumerate(truth.points)]
+    assert score_meeting(truth, snapshots).kept
 
 
 @pytest.mark.parametrize("colors", [None, (3, 40)])

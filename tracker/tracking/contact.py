@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tracker.mixture import quadratic
 from tracker.tracking.lattice import Indices, boxes_around, overlapping
-from tracker.tracking.state import Episode, Objects, State
+from tracker.tracking.state import Departure, Episode, Objects, State
 from tracker.types import Array, Contact, ContactStage, Event
 
 _TOUCHING = 6.4  # squared distance of two objects in units of the sum of their extents
@@ -27,6 +27,8 @@ _COLOR_FLOOR = 0.02  # share of a histogram that is uniform: any colour may turn
 _MOST_COLOR = 8.0  # nats that colours may add: light changes them, too
 _SIZE_SPREAD = 0.1  # standard deviation of the logarithm of an object's length between two views
 _MOST_MOTION = 7.0  # nats that motion may: of three in one patch it can take the wrong one
+_MOST_ONWARD = 4.0  # nats that their ways before and after may add: who meets may turn
+_STOPPED = 0.6  # share of its way from which an object went on, rather than stop for a while
 _TURN = 0.05  # how likely objects that meet stop or turn rather than go on
 _UNDECIDED = 1.0  # nats below which evidence tells nothing
 _MOST_SIZE = 4.0  # nats that sizes may add: a posture is no proof
@@ -80,7 +82,7 @@ def follow_contacts(
         if pair not in episodes and depth < _OVERLAP:
             continue
         open_now.add(pair)
-        episode = episodes.get(pair) or _opened(objects, i, j)
+        episode = episodes.get(pair) or _opened(state, i, j)
         reported = episode.reported or (confirmed[i] and confirmed[j])
         if reported and not episode.reported:
             events.append(Event("contact", pair))
@@ -99,7 +101,8 @@ def follow_contacts(
             stage = ContactStage.LOST  # which of the two was lost is as open as who is who
         elif episode.apart == _PARTED:
             both = np.array(here)
-            verdict, stage = _judged(episode, objects, both, color_rate), ContactStage.PARTED
+            now = state.with_objects(objects)
+            verdict, stage = _judged(episode, now, both, color_rate), ContactStage.PARTED
             exchanged = verdict.exchanged
             if exchanged:
                 objects = _exchanged(objects, *here)
@@ -144,7 +147,7 @@ def identities(state: State, color_rate: float) -> Array:
             continue
         doubt = episode.confusion
         if len(here) == 2 and max(episode.sights) >= _PARTED:
-            doubt = max(doubt, _judged(episode, objects, np.array(here), color_rate).chance)
+            doubt = max(doubt, _by_looks(episode, objects, np.array(here), color_rate).chance)
         for k in here:
             identity[k] *= 1 - doubt
     return np.array(identity)
@@ -192,11 +195,29 @@ class _Verdict:
         return "motion" if abs(self.motion) > abs(self.appearance) else "appearance"
 
 
-def _opened(objects: Objects, i: int, j: int) -> Episode:
-    both = np.array([i, j])
+def _opened(state: State, i: int, j: int) -> Episode:
+    objects, both = state.objects, np.array([i, j])
+    first, second = (_departure(state, k) for k in (i, j))
     return Episode(
-        int(objects.ids[i]), int(objects.ids[j]), objects.colors[both], objects.lengths[both]
+        int(objects.ids[i]),
+        int(objects.ids[j]),
+        objects.colors[both],
+        objects.lengths[both],
+        (first, second),
     )
+
+
+def _departure(state: State, k: int) -> Departure:
+    """Return how an object came into its first contact that is not settled."""
+    objects, name = state.objects, int(state.objects.ids[k])
+    before = [
+        departure
+        for episode in state.episodes
+        for one, departure in zip((episode.first, episode.second), episode.departures, strict=True)
+        if one == name
+    ]
+    now = Departure(state.time or 0.0, objects.states[k], objects.errors[k])
+    return min(before, key=lambda departure: departure.time, default=now)
 
 
 def _confusion(objects: Objects, first: Indices, second: Indices, elapsed: float) -> Array:
@@ -236,7 +257,43 @@ def _log_odds(confusion: float) -> float:
     return max(log(likely) - log1p(-likely), -_MOST_MOTION)
 
 
-def _judged(
+def _onward(episode: Episode, state: State, both: NDArray[np.intp]) -> float:
+    """Return what the ways before and after a contact say of an exchange, nats.
+
+    Who goes on is, after a while, where it was bound for, but for a share of its way that is the
+    scene's (`Wander`); who turns may be anywhere that far. Who stopped on the way may have turned
+    as well, whichever is which.
+    """
+    objects, now = state.objects, state.time or 0.0
+    onward, progress = np.zeros((2, 2)), np.ones((2, 2))  # of each of the two as either one now
+    for k, (one, length) in enumerate(zip(episode.departures, episode.lengths, strict=True)):
+        elapsed = now - one.time
+        way, gone = elapsed * one.state[2:], objects.means[both] - one.state[:2]
+        if np.hypot(*way) > length:
+            progress[k] = gone @ way / (way @ way)
+        ahead = np.hstack([np.eye(2), elapsed * np.eye(2)])
+        errors = ahead @ one.errors @ ahead.T + objects.errors[both, :2, :2]
+        unsure = np.trace(errors, axis1=1, axis2=2)
+        reach = (np.hypot(*way) + length) ** 2 + unsure
+        spread = state.wander.variance * (reach - unsure) + unsure
+        missed = ((gone - way) ** 2).sum(axis=1)
+        onward[k] = np.log(reach / spread) - missed / spread
+    kept, changed = onward.trace(), onward[::-1].trace()
+    better = progress if kept > changed else progress[::-1]
+    if better.diagonal().min() < _STOPPED:
+        return 0.0
+    goes = state.wander.steadiness * (1 - _TURN)
+    changed, kept = np.log1p(goes * np.expm1([changed, kept]))
+    return float(np.clip(changed - kept, -_MOST_ONWARD, _MOST_ONWARD))
+
+
+def _judged(episode: Episode, state: State, both: NDArray[np.intp], color_rate: float) -> _Verdict:
+    """Weigh all that is known of who is who, once both are seen apart."""
+    told = _by_looks(episode, state.objects, both, color_rate)
+    return _Verdict(told.motion + _onward(episode, state, both), told.appearance)
+
+
+def _by_looks(
     episode: Episode, objects: Objects, both: NDArray[np.intp], color_rate: float
 ) -> _Verdict:
     """Weigh what the contact and the sights before and after it say of who is who."""

@@ -47,6 +47,7 @@ _REACH_RATE = 0.05
 _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen while it coasted
 _ODDS = (0.02, 50.0)  # of existence, at least and at most: what looks like an object may be none
 _AWAY = 8.0  # standard deviations, two lengths, by which what moves goes and light does not
+_STEADY = 8  # sights after which a velocity counts
 _HABIT = 0.5  # s over which the velocity counts with which a walker goes on unseen
 _ASKED_EVERY = 4  # frames from one question to the next whether several objects are one,
 _LORRY = 4.0  # times the typical area from which on that is asked,
@@ -203,6 +204,10 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         slip = (objects.cruise - states[:, 2:])[lost]
         states[lost] += np.hstack([period * slip, slip])
     habit = np.maximum(1 - np.exp(-period / _HABIT), 1 / objects.hits) * visible
+    steady = visible & ~look.contact & (objects.hits >= _STEADY)
+    wander = prior.wander.learned(
+        states[steady, 2:], objects.cruise[steady], objects.lengths[steady], period / _HABIT
+    )
     cruise = objects.cruise + habit[:, None] * (states[:, 2:] - objects.cruise)
     extents, unusual = _reshape(prior, states[:, :2], look, shaped, options)
     follow = np.where(mass > objects.usual, 0.3, 0.02) * (visible & alone)
@@ -256,7 +261,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     if shaped.any():
         middle_reach = np.sort(look.reach[shaped], axis=0)[shaped.sum() // 2]
         typical = typical + 0.02 * (middle_reach - typical)
-    state = replace(prior, objects=refined, reach=typical, jitter=jitter)
+    state = replace(prior, objects=refined, reach=typical, jitter=jitter, wander=wander)
     info = Info(blobs, look.unexplained, look.log_likelihood, look.iterations, found=look.found)
     return state, info
 

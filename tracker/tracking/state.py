@@ -17,6 +17,7 @@ _JITTER = (1e-5, 0.05)  # least and most variance of a middle, as a share of the
 _DIFFERENCES = np.array([[1.0, -2, 1, 0], [0, 1, -2, 1], [-1, 3, -3, 1]])  # two second, one third
 _CONTRAST = np.array([-0.5, -0.5, 1.0])
 _MOST_DIFFERENCES = 1000.0  # beyond these, older ones are forgotten
+_MOST_CHANGES = 200.0  # of velocities; beyond these, older ones are forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,23 @@ NO_SCENE = Scene()
 
 
 @dataclass(frozen=True, slots=True)
+class Departure:
+    """An object on its way into a contact.
+
+    Parameters
+    ----------
+    time
+        When, s.
+    state, errors
+        Shapes (4,) and (4, 4), its `Objects.states` and `Objects.errors` then.
+    """
+
+    time: float
+    state: Array
+    errors: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Episode:
     """A contact of two objects, from the first touch until they have parted.
 
@@ -217,6 +235,8 @@ class Episode:
         Shape (2, COLOR_BINS), their histograms before.
     lengths
         Shape (2,), their `Objects.lengths` before, px.
+    departures
+        When and how each was last seen before it touched anyone.
     confusion
         Largest probability so far of taking one for the other by motion alone, 0 to 1/2.
     depth
@@ -233,6 +253,7 @@ class Episode:
     second: int
     colors: Array
     lengths: Array
+    departures: tuple[Departure, Departure]
     confusion: float = 0.0
     depth: float = 0.0
     apart: int = 0
@@ -240,9 +261,9 @@ class Episode:
     reported: bool = False
 
     @property
-    def _before(self) -> tuple[int, int, Array, Array]:
+    def _before(self) -> tuple[int, int, Array, Array, tuple[Departure, Departure]]:
         """What was known when it began."""
-        return self.first, self.second, self.colors, self.lengths
+        return self.first, self.second, self.colors, self.lengths, self.departures
 
     # `replace` takes several times as long, and a crowd has many contacts.
     def met(self, confusion: float, depth: float, *, reported: bool) -> Episode:
@@ -305,6 +326,48 @@ class Jitter:
 
 
 @dataclass(frozen=True, slots=True)
+class Wander:
+    """How far from their straight ways objects stray, learned from how their velocities change.
+
+    Parameters
+    ----------
+    variance
+        Mean square of how far a velocity is from that of late, as a share of its own.
+    count
+        Independent changes that it rests on.
+    """
+
+    variance: float = 0.25
+    count: float = 4.0
+
+    def learned(self, velocities: Array, cruise: Array, lengths: Array, weight: float) -> Wander:
+        """Return what is known after one more frame.
+
+        Parameters
+        ----------
+        velocities, cruise
+            Shape (k, 2), of objects that were seen apart; see `Objects`.
+        lengths
+            Shape (k,), px; who moves less than one a second, rests.
+        weight
+            Share of an independent change that one object shows in one frame.
+        """
+        if len(velocities) == 0:
+            return self
+        change = velocities - cruise
+        pace = (velocities**2 + cruise**2).sum(axis=1) + lengths**2
+        seen = 2 * float(((change**2).sum(axis=1) / pace).mean())
+        number = weight * len(velocities)
+        count = min(self.count + number, _MOST_CHANGES)
+        return Wander(self.variance + number / count * (seen - self.variance), count)
+
+    @property
+    def steadiness(self) -> float:
+        """Correlation of a velocity with that of late, 0 where they have nothing in common."""
+        return max(1 - self.variance / 2, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Everything that the next step depends on.
 
@@ -332,6 +395,8 @@ class State:
         What is known of the place.
     jitter
         How precisely a frame shows the middle of an object that is alone; see `Jitter`.
+    wander
+        How straight objects go on; see `Wander`.
     hidden
         The cells of the scene's occluders: what is there cannot be seen. None without any.
     population
@@ -352,6 +417,7 @@ class State:
     unlearned: int = 0
     scene: Scene = NO_SCENE
     jitter: Jitter = Jitter()
+    wander: Wander = Wander()
     hidden: Lattice | None = None
     population: int = 0
     alike: bool = False
