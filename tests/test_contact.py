@@ -243,3 +243,18 @@ def test_contact_is_reported_once_at_each_end() -> None:
 def test_histograms_have_the_size_of_the_palette() -> None:
     snapshots = meet(pause=0, offset=0, colors=(0, COLOR_BINS - 1))
     assert len(snapshots[-1].tracks) == 2
+
+
+@pytest.mark.parametrize(("turns", "steadiness"), [(0.0, (0.96, 1.0)), (3.0, (0.0, 0.5))])
+def test_how_straight_objects_go_on_is_learned_from_their_velocities(
+    turns: float, steadiness: tuple[float, float]
+) -> None:
+    """Discs that go straight on, or in any direction in each frame."""
+    rng = np.random.default_rng(5)
+    tracker, place, heading = Tracker(), np.array([300.0, 300.0]), 0.0
+    for i in range(200):
+        heading += rng.uniform(-turns, turns)
+        place = place + 6 * np.array([np.cos(heading), np.sin(heading)])
+        tracker.update(disc(place), time=i / 25)
+    low, high = steadiness
+    assert low <= tracker.state.wander.steadiness <= high
