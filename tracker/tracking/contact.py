@@ -290,7 +290,10 @@ def _onward(episode: Episode, state: State, both: NDArray[np.intp]) -> float:
 def _judged(episode: Episode, state: State, both: NDArray[np.intp], color_rate: float) -> _Verdict:
     """Weigh all that is known of who is who, once both are seen apart."""
     told = _by_looks(episode, state.objects, both, color_rate)
-    return _Verdict(told.motion + _onward(episode, state, both), told.appearance)
+    # Two that bounce go on in one another's ways: of that the ways tell nothing.
+    bounced = _log_odds(_TURN / 2)
+    motion = told.motion + _onward(episode, state, both)
+    return _Verdict(min(max(motion, min(told.motion, bounced)), -bounced), told.appearance)
 
 
 def _by_looks(
