@@ -487,7 +487,7 @@ def test_who_comes_out_from_among_others_is_who_is_one_too_many_there(number: in
     events = [event for snapshot in snapshots for event in snapshot.diagnostics.events]
     (back,) = [event for event in events if event.kind == "return"]
     (again,) = [track for track in snapshots[-1].tracks if track.id in back.tracks]
-    assert again.identity_confidence < 0.9
+    assert again.identity_confidence <= 0.95, "what turned up may be none of those"
 
 
 # Accuracy -----------------------------------------------------------------------------------------
