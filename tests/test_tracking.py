@@ -478,8 +478,17 @@ def test_objects_that_meet_keep_their_identity(kind: MeetingKind) -> None:
     assert np.median([s.error for s in scores]) <= 0.8
 
 
-@pytest.mark.parametrize("number", [1, 66])
-def test_who_comes_out_from_among_others_is_who_is_one_too_many_there(number: int) -> None:
+@pytest.mark.parametrize("number", [20, 61])
+def test_four_that_cross_in_one_place_come_out_with_their_names(number: int) -> None:
+    """In these, one was taken for another deep in the crowd, whose way it went on."""
+    truth = gathering(4, np.random.default_rng([8, 5, number]))
+    assert score_meeting(truth, follow(truth.points)).kept
+
+
+@pytest.mark.parametrize(("number", "most"), [(1, 0.95), (66, 0.9)])
+def test_who_comes_out_from_among_others_is_who_is_one_too_many_there(
+    number: int, most: float
+) -> None:
     """Deep in a crowd it took the points of another, and nobody saw it go on."""
     truth = gathering(4, np.random.default_rng([20261123, 5, number]))
     snapshots = follow(truth.points)
@@ -487,7 +496,7 @@ def test_who_comes_out_from_among_others_is_who_is_one_too_many_there(number: in
     events = [event for snapshot in snapshots for event in snapshot.diagnostics.events]
     (back,) = [event for event in events if event.kind == "return"]
     (again,) = [track for track in snapshots[-1].tracks if track.id in back.tracks]
-    assert again.identity_confidence <= 0.95, "what turned up may be none of those"
+    assert again.identity_confidence < most, "what turned up may be none of those"
 
 
 # Accuracy -----------------------------------------------------------------------------------------

@@ -216,7 +216,8 @@ def _departure(state: State, k: int) -> Departure:
         for one, departure in zip((episode.first, episode.second), episode.departures, strict=True)
         if one == name
     ]
-    now = Departure(state.time or 0.0, objects.states[k], objects.errors[k])
+    # Copies: a view would keep what was known of everybody for as long as the contact lasts.
+    now = Departure(state.time or 0.0, objects.states[k].copy(), objects.errors[k].copy())
     return min(before, key=lambda departure: departure.time, default=now)
 
 
@@ -274,10 +275,10 @@ def _onward(episode: Episode, state: State, both: NDArray[np.intp]) -> float:
         ahead = np.hstack([np.eye(2), elapsed * np.eye(2)])
         errors = ahead @ one.errors @ ahead.T + objects.errors[both, :2, :2]
         unsure = np.trace(errors, axis1=1, axis2=2)
-        reach = (np.hypot(*way) + length) ** 2 + unsure
-        spread = state.wander.variance * (reach - unsure) + unsure
+        reach = (np.hypot(*way) + length) ** 2
+        spread = state.wander.variance * reach + unsure
         missed = ((gone - way) ** 2).sum(axis=1)
-        onward[k] = np.log(reach / spread) - missed / spread
+        onward[k] = np.log((reach + unsure) / spread) - missed / spread
     kept, changed = onward.trace(), onward[::-1].trace()
     better = progress if kept > changed else progress[::-1]
     if better.diagonal().min() < _STOPPED:

@@ -236,7 +236,7 @@ class Episode:
     lengths
         Shape (2,), their `Objects.lengths` before, px.
     departures
-        When and how each was last seen before it touched anyone.
+        How each came into its first contact that was not settled.
     confusion
         Largest probability so far of taking one for the other by motion alone, 0 to 1/2.
     depth
@@ -332,7 +332,8 @@ class Wander:
     Parameters
     ----------
     variance
-        Mean square of how far a velocity is from that of late, as a share of its own.
+        Mean square of the difference of a velocity and that of late, as a share of the mean of
+        their squares: twice what their correlation lacks of 1.
     count
         Independent changes that it rests on.
     """
