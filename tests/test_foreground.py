@@ -782,6 +782,40 @@ def test_neighbours_that_rest_at_different_times_are_uncovered() -> None:
     assert (ground == 100).all()
 
 
+def test_a_line_on_the_road_is_no_object_that_left_when_a_lorry_hides_it() -> None:
+    """Dark lorries pass in a jam: on the line it is the same below each of them."""
+    images = np.full((24, 60, 80, 3), 60, np.uint8)
+    images[:, 40:43, 5:75] = 200
+    for i, image in enumerate(images[8:16]):
+        image[10:55, 10:70] = 20 + 20 * (i % 2)
+        image[40:43, 10:70] = 30
+    middle = np.median(images, axis=0).astype(np.uint8)
+    ground = uncovered(middle, images, np.full((60, 80), 9, np.uint8))
+    assert (ground == images[0]).all()
+
+
+def test_a_spot_in_the_sun_is_no_object_that_left_while_shadows_fall_on_it() -> None:
+    images = np.full((48, 60, 80, 3), 60, np.uint8)
+    images[:, 20:30, 20:34] = (150, 190, 230)
+    for begin, end in (9, 14), (38, 42):
+        images[begin:end, 20:30, 20:34] = 64
+    middle = np.median(images, axis=0).astype(np.uint8)
+    ground = uncovered(middle, images, np.full((60, 80), 9, np.uint8))
+    assert (ground == images[0]).all()
+
+
+def test_an_animal_that_comes_back_to_its_nest_is_uncovered() -> None:
+    """It rests there for most of the time, after its way no longer quite as before."""
+    images = np.full((48, 60, 80, 3), 160, np.uint8)
+    for i, image in enumerate(images):
+        if not 20 <= i < 28:
+            cv2.ellipse(image, (40, 30), (14, 8), 0 if i < 20 else 14, 0, 360, (30, 30, 30), -1)
+    middle = np.median(images, axis=0).astype(np.uint8)
+    assert (middle[26:35, 30:51] == 30).all()
+    ground = uncovered(middle, images, np.full((60, 80), 9, np.uint8))
+    assert (ground == 160).mean() > 0.98
+
+
 @pytest.mark.parametrize("colour", [20, 230])
 @pytest.mark.parametrize("order", [1, -1])
 def test_what_shifts_by_half_its_length_after_a_long_rest_is_uncovered(

@@ -35,6 +35,21 @@ SEEN_LEAST = 4
 SEEN_WHOLE = 0.7
 """Share of a patch that shows the ground where it counts as uncovered."""
 
+BESIDE = 5
+"""Cells around a patch that say what happens to it:"""
+
+PASSED_OVER = 0.5
+"""where this share of them changes with it, something larger hides it."""
+
+BARE = 0.55
+"""Share of the samples that show something else in a patch in which nothing hides it, at least."""
+
+RETURNED_AS_IT_WAS = 0.1
+"""Share of a patch by which it differs at most, after it was gone, from what it was before,"""
+
+RETURNED = 2
+"""with so many cells around it."""
+
 SHIFTED_ALIKE = 1 / 3
 """Share of its contrast by which the colour of what shifted differs from itself at most,"""
 
@@ -84,6 +99,18 @@ def outlined(mask: Mask) -> Iterator[Part]:
         yield window, inside
 
 
+def widened(window: Window, inside: Mask, shape: tuple[int, ...], more: int) -> Part:
+    """Return a part of a picture of some shape in a window with so many cells more all around."""
+    y, x = (
+        slice(max(side.start - more, 0), min(side.stop + more, length))
+        for side, length in zip(window, shape, strict=True)
+    )
+    wide = np.zeros((y.stop - y.start, x.stop - x.start), np.uint8)
+    top, left = window[0].start - y.start, window[1].start - x.start
+    wide[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+    return (y, x), wide
+
+
 def outline_edge(image: Image, inside: Mask) -> float:
     """Return the mean edge of a picture along the outline of a patch, grey levels per cell."""
     rim = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, _NEXT) > 0
@@ -124,10 +151,13 @@ def uncovered(middle: Image, images: Sequence[Image], limit: Mask) -> Image:
     ]
     sights = [_shown(inside, [one[window] for one in changed]) for window, inside in patches]
     for (window, inside), shown in zip(patches, sights, strict=True):
-        if np.count_nonzero(shown) < SEEN_LEAST:
+        bare = shown & ~_passed_over(window, inside, changed)
+        if np.count_nonzero(bare) < max(SEEN_LEAST, BARE * np.count_nonzero(shown)):
             continue
-        below = _median(images, shown, window)
-        if shows_more(outline_edge(middle[window], inside), outline_edge(below, inside)):
+        below = _median(images, bare, window)
+        if not shows_more(outline_edge(middle[window], inside), outline_edge(below, inside)):
+            continue
+        if not _came_back(window, inside, images, changed, bare, limit):
             around = cv2.dilate(inside, _NEXT) > 0
             ground[window][around] = below[around]
     for window, left, covered, other in _shifts(middle, images, patches, sights, limit):
@@ -295,6 +325,45 @@ def _shown(inside: Mask, changed: list[Mask]) -> NDArray[np.bool_]:
     """Tell of each sample whether it shows the ground of a patch."""
     shares = np.array([cv2.countNonZero(cv2.bitwise_and(one, inside)) for one in changed])
     return np.asarray(shares >= SEEN_WHOLE * cv2.countNonZero(inside))
+
+
+def _passed_over(window: Window, inside: Mask, changed: list[Mask]) -> NDArray[np.bool_]:
+    """Tell of each sample whether something larger is over a patch, such as a lorry over a line.
+
+    What leaves lays bare its own place and nothing beside it.
+    """
+    wide, patch = widened(window, inside, changed[0].shape, BESIDE)
+    beside = cv2.dilate(patch, _NEXT, iterations=BESIDE) - cv2.dilate(patch, _NEXT)
+    around = cv2.countNonZero(beside)
+    shares = [cv2.countNonZero(cv2.bitwise_and(one[wide], beside)) for one in changed]
+    return np.array(shares) > PASSED_OVER * around
+
+
+def _came_back(
+    window: Window,
+    inside: Mask,
+    images: Sequence[Image],
+    changed: list[Mask],
+    bare: NDArray[np.bool_],
+    limit: Mask,
+) -> bool:
+    """Tell whether what the median shows in a patch is back after it was gone, just as it was.
+
+    An animal that comes back to its nest lies otherwise there. A door that was opened, or a spot in
+    the sun across which shadows fall, was there all the time.
+    """
+    wide, patch = widened(window, inside, limit.shape, RETURNED)
+    place = cv2.dilate(patch, _NEXT, iterations=RETURNED)
+    first, *_, last = np.flatnonzero(bare)
+    there = np.array([cv2.countNonZero(cv2.bitwise_and(one[window], inside)) for one in changed])
+    there = there <= (1 - SEEN_WHOLE) * cv2.countNonZero(inside)
+    at = np.arange(len(images))
+    before, after = there & (at < first), there & (at > last)
+    if min(np.count_nonzero(before), np.count_nonzero(after)) < 2:
+        return False
+    other = _differs(_median(images, before, wide), _median(images, after, wide), limit[wide])
+    differing = cv2.countNonZero(cv2.bitwise_and(other, place))
+    return differing <= RETURNED_AS_IT_WAS * cv2.countNonZero(inside)
 
 
 def _parts(inside: Mask, changed: list[Mask]) -> Iterator[Mask]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.foreground.channels import largest_channel
-from tracker.foreground.ghosts import SMALLEST, Part, Window, edge_strength, hull, outlined
+from tracker.foreground.ghosts import SMALLEST, Window, edge_strength, hull, outlined, widened
 from tracker.foreground.grid import Mask
 from tracker.types import Image
 
@@ -122,7 +122,7 @@ def beneath(ground: Image, stirs: Mask, usual: Usual) -> Iterator[tuple[Window, 
         stirring = np.count_nonzero(stirs[window][inside > 0])
         if stirring < max(SMALLEST, STIRRING * usual.area):
             continue
-        window, part = _widened(window, inside, ground.shape[:2], int(length / 2) + 4)
+        window, part = widened(window, inside, ground.shape[:2], int(length / 2) + 4)
         place = hull(part)
         if not SPAN[0] < np.count_nonzero(place) / usual.area < SPAN[1]:
             continue
@@ -158,18 +158,6 @@ def _stands(ground: Image, place: Mask, below: Image, stirs: Mask, usual: Usual)
     alive = np.mean(cv2.dilate(stirs, _disc(1))[rim] > 0)
     stands_out = contrast > max(LEAST_CONTRAST, STANDS_OUT * usual.contrast)
     return bool(stands_out and uneven < EVEN * contrast and alive > ALIVE)
-
-
-def _widened(window: Window, inside: Mask, shape: tuple[int, ...], more: int) -> Part:
-    """Return a part of a picture of some shape in a window with so many cells more all around."""
-    y, x = (
-        slice(max(side.start - more, 0), min(side.stop + more, length))
-        for side, length in zip(window, shape, strict=True)
-    )
-    wide = np.zeros((y.stop - y.start, x.stop - x.start), np.uint8)
-    top, left = window[0].start - y.start, window[1].start - x.start
-    wide[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-    return (y, x), wide
 
 
 def _disc(radius: int) -> Mask:
