@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self
 
@@ -31,6 +31,7 @@ from tracker.foreground.survey import (
     background_statistics,
     find_patches,
     one_light,
+    shade,
     side_by_side,
     typical_area,
     typical_contrast,
@@ -116,6 +117,7 @@ def make_foreground(
             survey = _Survey.of(looked_at, grid, options)
     if area is not None:
         survey.look_beneath(looked_at, area / survey.grid.cell_area)
+        survey.look_past_shadows(looked_at)
     del looked_at
     others = [number for number in range(len(used)) if number not in enough]
     survey.look(_coarsened(used, others, survey.grid))
@@ -243,8 +245,7 @@ class _Survey:
             # Arenas without colour: what differs less than half as much as objects is not one.
             least = max(survey.sensitivity.contrast, OBJECT_CONTRAST * contrast)
             survey.sensitivity = Sensitivity(options.threshold, least)
-            survey.patches, survey.masks = [], []
-            survey.look(samples)
+            survey._look_again(samples)
         return survey
 
     def look(self, samples: Mapping[int, Image]) -> None:
@@ -273,8 +274,25 @@ class _Survey:
         statistics = self.statistics.without_standing(area, contrast)
         if statistics is not self.statistics:
             self.statistics = statistics
-            self.patches, self.masks = [], []
-            self.look(samples)
+            self._look_again(samples)
+
+    def look_past_shadows(self, samples: Mapping[int, Image]) -> None:
+        """Look at numbered samples again if the sun casts shadows in them; see `look_beneath`."""
+        if self.shadow is None:
+            return
+        in_the_sun = shade(self.patches)
+        if in_the_sun is None:
+            return
+        before = self.masks
+        self.shadow = replace(self.shadow, in_the_sun=in_the_sun)
+        self._look_again(samples)
+        fallen = [one & ~other for one, other in zip(before, self.masks, strict=True)]
+        self.shadow = replace(self.shadow, in_the_sun=in_the_sun.fallen_on(fallen))
+        self._look_again(samples)
+
+    def _look_again(self, samples: Mapping[int, Image]) -> None:
+        self.patches, self.masks = [], []
+        self.look(samples)
 
     def background(self) -> GaussianBackground:
         """Return the background in the light of most samples."""

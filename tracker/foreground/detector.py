@@ -16,6 +16,7 @@ from tracker.foreground.palette import color_bins
 from tracker.foreground.patches import Patches
 from tracker.foreground.shadow import FloatPixels, ShadowTest, grey_objects, is_grey
 from tracker.foreground.steadiness import Steadiness
+from tracker.foreground.sunlight import Shading
 from tracker.types import Frame, Image, Points, Scene
 
 SETTLE_SECONDS = 0.3
@@ -156,15 +157,23 @@ def clean(changed: Mask, image: Image, background: Background, shadow: ShadowTes
     Without colour every dark object would pass for a shadow. Judged frame by frame: a camera that
     turns to infrared at night loses its colour.
     """
-    if shadow is not None and not is_grey(image):
-        everything, changed = changed, changed.copy()
-        cells = np.flatnonzero(changed > 0)
-        pixels = at(image, cells).astype(np.float32)
-        empty, noise = background.appearance(cells)
-        shadows = shadow(pixels, empty, noise)
-        shadows &= ~grey_objects(everything, cells, shadows, pixels, empty)
-        changed.ravel()[cells[shadows]] = 0
-        # Grey clothes on grey ground pass for shadow; what lies between parts of an object is it.
-        closed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, BETWEEN)
-        changed = np.asarray(cv2.bitwise_and(closed, everything), np.uint8)
-    return np.asarray(cv2.medianBlur(changed, 3), np.uint8)
+    if shadow is None or is_grey(image):
+        return np.asarray(cv2.medianBlur(changed, 3), np.uint8)
+    cells = np.flatnonzero(changed > 0)
+    pixels = at(image, cells).astype(np.float32)
+    empty, noise = background.appearance(cells)
+    shadows = shadow(pixels, empty, noise)
+    shadows &= ~grey_objects(changed, cells, shadows, pixels, empty)
+    sunlit = shadow.in_the_sun
+    if sunlit is not None:
+        shadows |= sunlit.cells(cells, pixels, empty)
+    left = changed.copy()
+    left.ravel()[cells[shadows]] = 0
+    # Grey clothes on grey ground pass for shadow; what lies between parts of an object is it.
+    closed = cv2.morphologyEx(left, cv2.MORPH_CLOSE, BETWEEN)
+    mask = np.asarray(cv2.medianBlur(cv2.bitwise_and(closed, changed), 3), np.uint8)
+    if sunlit is not None:
+        cells = np.flatnonzero(mask)
+        shading = Shading.of(mask, cells, at(image, cells), background.appearance(cells)[0])
+        mask.ravel()[cells[sunlit.patches(shading)]] = 0
+    return mask

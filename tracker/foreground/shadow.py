@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tracker.foreground.channels import planes
 from tracker.foreground.grid import Mask
 from tracker.foreground.patches import Patches
+from tracker.foreground.sunlight import Shade
 from tracker.types import Image
 
 FloatPixels = NDArray[np.float32]
@@ -38,11 +39,14 @@ class ShadowTest:
         Range of the brightness ratio of a shadow to its background.
     chromaticity
         Largest distance of two chromaticities (each sums to 1) that count as the same colour.
+    in_the_sun
+        What patches of shadow on sunlit ground are like; None where there are none.
     """
 
     darkest: float = 0.55
     brightest: float = 1.2
     chromaticity: float = 0.025
+    in_the_sun: Shade | None = None
 
     def __call__(
         self, pixels: FloatPixels, background: FloatPixels, noise: NDArray[np.float32]
