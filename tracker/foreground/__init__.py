@@ -283,11 +283,9 @@ class _Survey:
         in_the_sun = shade(self.patches)
         if in_the_sun is None:
             return
-        before = self.masks
+        views = zip(self.masks, samples.values(), strict=True)
+        in_the_sun = in_the_sun.falling(views, self.background().reference)
         self.shadow = replace(self.shadow, in_the_sun=in_the_sun)
-        self._look_again(samples)
-        fallen = [one & ~other for one, other in zip(before, self.masks, strict=True)]
-        self.shadow = replace(self.shadow, in_the_sun=in_the_sun.fallen_on(fallen))
         self._look_again(samples)
 
     def _look_again(self, samples: Mapping[int, Image]) -> None:

@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.foreground.channels import at
 from tracker.foreground.grid import Mask
 from tracker.foreground.patches import Patches
-from tracker.types import Blob
+from tracker.types import Blob, Image
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
@@ -54,11 +55,14 @@ ON_ONE_SIDE = (0.5, 2.0)
 """Share of the patches that have something on the side of the sun at least, and how many times as
 many as have something on the other."""
 
-AGAIN = 2
-"""Samples that show a shadow in a place before it counts as ground in the sun,"""
+ALONE = 2
+"""Samples that show a shadow by itself in a place from which that is ground in the sun,"""
+
+AGAIN, MOSTLY = 3, 0.6
+"""or that show it as it is in a shadow, if these are this share of those that show it changed,"""
 
 AROUND = 3
-"""and cells around it that are in the sun as well."""
+"""and cells around it that are as well."""
 
 SPREAD = (3.0, 0.1)
 """Deviations from what shadows are like within which a patch is one, and the least such range."""
@@ -161,10 +165,26 @@ class Shade:
         shadow[asked] = self._near(_shades(pixels[asked], ground[asked]))
         return shadow
 
-    def fallen_on(self, masks: Iterable[Mask]) -> Self:
-        """Return it with the places that patches of shadow cover."""
-        times = np.sum([mask > 0 for mask in masks], axis=0)
-        places = np.where(times >= AGAIN, 255, 0).astype(np.uint8)
+    def falling(self, views: Iterable[tuple[Mask, Image]], ground: Image) -> Self:
+        """Return it with the places on which shadows fall.
+
+        Parameters
+        ----------
+        views
+            Masks of samples, and these.
+        ground
+            The background, of the same shape.
+        """
+        changed = np.zeros(ground.shape[:2], np.uint16)
+        shaded, alone = changed.copy(), changed.copy()
+        for mask, image in views:
+            cells = np.flatnonzero(mask)
+            pixels, lit = at(image, cells), at(ground, cells)
+            changed.ravel()[cells] += 1
+            shaded.ravel()[cells[self._near(_shades(pixels, lit))]] += 1
+            alone.ravel()[cells[self.patches(Shading.of(mask, cells, pixels, lit))]] += 1
+        sure = (alone >= ALONE) | ((shaded >= AGAIN) & (shaded >= MOSTLY * changed))
+        places = cv2.medianBlur(np.where(sure, 255, 0).astype(np.uint8), 5)
         around = cv2.dilate(places, np.ones((3, 3), np.uint8), iterations=AROUND)
         return replace(self, places=np.asarray(around, np.uint8))
 
