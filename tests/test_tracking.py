@@ -417,6 +417,29 @@ def test_who_is_lost_as_it_seems_to_turn_round_goes_on_as_before() -> None:
     np.testing.assert_allclose(here[:2], np.array([50, 60]) + 39 * np.array([3, 1]), atol=2)
 
 
+def test_who_is_lost_as_it_seems_to_leap_in_a_contact_goes_on_as_before() -> None:
+    """The points of the other drew it along, and it would coast on across the lanes."""
+    options = TrackingOptions()
+    state = start(options)
+    large, small = walk(40, (80, 80), (3, 1)), walk(40, (80, 162), (3, -1))
+    for index in range(30):
+        points = np.concatenate(
+            [filled(large[index], 2 * ROUND), filled(small[index], 0.6 * ROUND)]
+        )
+        state, _ = step(state, Points(points), index / FPS, options)
+    objects = state.objects
+    one = int(objects.areas.argmax())
+    drawn = objects.states.copy()
+    drawn[one, 2:] += 4 * FPS
+    state = state.with_objects(replace(objects, states=drawn))
+    for index in range(30, 36):  # little is left to be seen of the two
+        left = Points(filled(small[index], 0.3 * ROUND))
+        state, _ = step(state, left, index / FPS, options)
+    lost = state.objects.ids == objects.ids[one]
+    assert state.objects.missing[lost].all()
+    np.testing.assert_allclose(state.objects.states[lost, 2:], [[3 * FPS, FPS]], rtol=0.1)
+
+
 def test_what_an_object_shows_grows_with_it_as_it_comes_nearer() -> None:
     state = start(TrackingOptions())
     sizes = SizeModel(-10.0, 0.5, (30.0, 400.0), np.eye(2) / (4 * np.pi), False, 0.2, 900.0)

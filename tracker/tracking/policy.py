@@ -48,6 +48,7 @@ _UNSEEN = 0.1  # odds that are left to an object in plain view that was not seen
 _ODDS = (0.02, 50.0)  # of existence, at least and at most: what looks like an object may be none
 _AWAY = 8.0  # standard deviations, two lengths, by which what moves goes and light does not
 _STEADY = 8  # sights after which a velocity counts
+_LEAP = 2.0  # times its usual speed, and a length a second more: nobody sets off so in a contact
 _HABIT = 0.5  # s over which the velocity counts with which a walker goes on unseen
 _ASKED_EVERY = 4  # frames from one question to the next whether several objects are one,
 _LORRY = 4.0  # times the typical area from which on that is asked,
@@ -199,7 +200,10 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     walks = prior.sizes is not None and prior.sizes.upright
     # And a vehicle that seems to have turned round has most likely met the next one.
     turned = (states[:, 2:] * objects.cruise).sum(axis=1) < 0
-    lost = ~visible & ~objects.missing & (turned | walks)
+    # As has who seems to have leapt while it touched another.
+    pace, usual = (np.hypot(*ways.T) for ways in (states[:, 2:], objects.cruise))
+    leapt = look.contact & (pace > _LEAP * usual + objects.lengths)
+    lost = ~visible & ~objects.missing & (turned | leapt | walks)
     if lost.any():
         slip = (objects.cruise - states[:, 2:])[lost]
         states[lost] += np.hstack([period * slip, slip])
