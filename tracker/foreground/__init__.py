@@ -24,6 +24,7 @@ from tracker.foreground.models import OpenCVBackground, ThresholdBackground
 from tracker.foreground.occluders import find_occluders
 from tracker.foreground.opening import Opening
 from tracker.foreground.shadow import ShadowTest, is_grey
+from tracker.foreground.sunlight import Shade
 from tracker.foreground.survey import (
     ENOUGH,
     Patch,
@@ -31,7 +32,6 @@ from tracker.foreground.survey import (
     background_statistics,
     find_patches,
     one_light,
-    shade,
     side_by_side,
     typical_area,
     typical_contrast,
@@ -280,13 +280,11 @@ class _Survey:
         """Look at numbered samples again if the sun casts shadows in them; see `look_beneath`."""
         if self.shadow is None:
             return
-        in_the_sun = shade(self.patches)
-        if in_the_sun is None:
-            return
-        views = zip(self.masks, samples.values(), strict=True)
-        in_the_sun = in_the_sun.falling(views, self.background().reference)
-        self.shadow = replace(self.shadow, in_the_sun=in_the_sun)
-        self._look_again(samples)
+        views = list(zip(self.masks, samples.values(), strict=True))
+        in_the_sun = Shade.learned(views, self.background().reference)
+        if in_the_sun is not None:
+            self.shadow = replace(self.shadow, in_the_sun=in_the_sun)
+            self._look_again(samples)
 
     def _look_again(self, samples: Mapping[int, Image]) -> None:
         self.patches, self.masks = [], []

@@ -323,8 +323,13 @@ def hull(mask: Mask) -> Mask:
 
 def _shown(inside: Mask, changed: list[Mask]) -> NDArray[np.bool_]:
     """Tell of each sample whether it shows the ground of a patch."""
-    shares = np.array([cv2.countNonZero(cv2.bitwise_and(one, inside)) for one in changed])
-    return np.asarray(shares >= SEEN_WHOLE * cv2.countNonZero(inside))
+    counts = _counts(inside, changed)
+    return np.asarray(counts >= SEEN_WHOLE * cv2.countNonZero(inside))
+
+
+def _counts(inside: Mask, changed: list[Mask]) -> NDArray[np.intp]:
+    """Return how many cells of a patch each sample shows changed."""
+    return np.array([cv2.countNonZero(cv2.bitwise_and(one, inside)) for one in changed])
 
 
 def _passed_over(window: Window, inside: Mask, changed: list[Mask]) -> NDArray[np.bool_]:
@@ -334,9 +339,8 @@ def _passed_over(window: Window, inside: Mask, changed: list[Mask]) -> NDArray[n
     """
     wide, patch = widened(window, inside, changed[0].shape, BESIDE)
     beside = cv2.dilate(patch, _NEXT, iterations=BESIDE) - cv2.dilate(patch, _NEXT)
-    around = cv2.countNonZero(beside)
-    shares = [cv2.countNonZero(cv2.bitwise_and(one[wide], beside)) for one in changed]
-    return np.array(shares) > PASSED_OVER * around
+    counts = _counts(np.asarray(beside, np.uint8), [one[wide] for one in changed])
+    return np.asarray(counts > PASSED_OVER * cv2.countNonZero(beside))
 
 
 def _came_back(
@@ -355,8 +359,8 @@ def _came_back(
     wide, patch = widened(window, inside, limit.shape, RETURNED)
     place = cv2.dilate(patch, _NEXT, iterations=RETURNED)
     first, *_, last = np.flatnonzero(bare)
-    there = np.array([cv2.countNonZero(cv2.bitwise_and(one[window], inside)) for one in changed])
-    there = there <= (1 - SEEN_WHOLE) * cv2.countNonZero(inside)
+    counts = _counts(inside, [one[window] for one in changed])
+    there = counts <= (1 - SEEN_WHOLE) * cv2.countNonZero(inside)
     at = np.arange(len(images))
     before, after = there & (at < first), there & (at > last)
     if min(np.count_nonzero(before), np.count_nonzero(after)) < 2:

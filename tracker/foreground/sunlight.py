@@ -9,7 +9,7 @@ are on all sides, or there are none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Self
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tracker.foreground.channels import at
 from tracker.foreground.grid import Mask
 from tracker.foreground.patches import Patches
-from tracker.types import Blob, Image
+from tracker.types import Image
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
@@ -75,8 +75,10 @@ class Shading:
 
     Parameters
     ----------
+    cells
+        Shape (n,), flat indices of the cells of the mask.
     patches
-        Those of the mask.
+        Those that they make.
     mean
         Shape (count, 3), logarithm of the picture relative to the ground, BGR.
     uneven
@@ -84,6 +86,7 @@ class Shading:
         too little of it is seen.
     """
 
+    cells: NDArray[np.intp]
     patches: Patches
     mean: NDArray[np.float64]
     uneven: NDArray[np.float64]
@@ -111,7 +114,7 @@ class Shading:
         whole = shade.mean(axis=1)
         variance = np.bincount(label, whole**2, count) / number - mean.mean(axis=1) ** 2
         uneven = np.where(seen < SMALLEST, np.inf, np.sqrt(np.maximum(variance, 0)))
-        return cls(patches, mean, uneven)
+        return cls(cells, patches, mean, uneven)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,50 +127,16 @@ class Shade:
         Shape (3,), logarithm of the picture relative to the ground, BGR, and how far from it that
         of a shadow is at most.
     places
-        Cells of ground in the sun, on which shadows were seen to fall; None before one knows.
+        Shape (height, width), the cells of ground in the sun, on which shadows were seen to fall.
     """
 
     mean: NDArray[np.float64]
     reach: NDArray[np.float64]
-    places: Mask | None = None
+    places: Mask
 
     @classmethod
-    def learned(
-        cls, blobs: Sequence[Blob], mean: NDArray[np.float64], uneven: NDArray[np.float64]
-    ) -> Self | None:
+    def learned(cls, views: Sequence[tuple[Mask, Image]], ground: Image) -> Self | None:
         """Return what shadows are like where the sun casts them, else None.
-
-        Parameters
-        ----------
-        blobs
-            Patches of sampled frames.
-        mean, uneven
-            Shapes (n, 3) and (n,), see `Shading`.
-        """
-        shades = _bluish(mean) & (uneven < EVEN)
-        if np.count_nonzero(shades) < FEWEST or not _on_one_side(blobs, shades):
-            return None
-        middle = np.median(mean[shades], axis=0)
-        deviation = 1.4826 * np.median(np.abs(mean[shades] - middle), axis=0)
-        times, least = SPREAD
-        return cls(middle, np.maximum(times * deviation, least))
-
-    def patches(self, shading: Shading) -> NDArray[np.bool_]:
-        """Return which cells of a mask are of patches that are nothing but shadow, shape (n,)."""
-        shadow = self._near(shading.mean) & _bluish(shading.mean) & (shading.uneven < UNEVEN)
-        return np.asarray(shadow[shading.patches.labels])
-
-    def cells(self, cells: NDArray[np.intp], pixels: Pixels, ground: Pixels) -> NDArray[np.bool_]:
-        """Return which cells of ground in the sun are in shadow; see `Shading.of`, shape (n,)."""
-        if self.places is None:
-            return np.zeros(len(cells), bool)
-        shadow = self.places.take(cells) > 0
-        asked = np.flatnonzero(shadow)
-        shadow[asked] = self._near(_shades(pixels[asked], ground[asked]))
-        return shadow
-
-    def falling(self, views: Iterable[tuple[Mask, Image]], ground: Image) -> Self:
-        """Return it with the places on which shadows fall.
 
         Parameters
         ----------
@@ -176,18 +145,41 @@ class Shade:
         ground
             The background, of the same shape.
         """
-        changed = np.zeros(ground.shape[:2], np.uint16)
-        shaded, alone = changed.copy(), changed.copy()
+        shadings = []
         for mask, image in views:
             cells = np.flatnonzero(mask)
-            pixels, lit = at(image, cells), at(ground, cells)
-            changed.ravel()[cells] += 1
-            shaded.ravel()[cells[self._near(_shades(pixels, lit))]] += 1
-            alone.ravel()[cells[self.patches(Shading.of(mask, cells, pixels, lit))]] += 1
+            shadings.append(Shading.of(mask, cells, at(image, cells), at(ground, cells)))
+        shades = [_bluish(one.mean) & (one.uneven < EVEN) for one in shadings]
+        mean = np.concatenate([one.mean[some] for one, some in zip(shadings, shades, strict=True)])
+        if len(mean) < FEWEST or not _on_one_side(shadings, shades, ground.shape[1]):
+            return None
+        middle = np.median(mean, axis=0)
+        deviation = 1.4826 * np.median(np.abs(mean - middle), axis=0)
+        times, least = SPREAD
+        shade = cls(middle, np.maximum(times * deviation, least), np.empty(0, np.uint8))
+        changed = np.zeros(ground.shape[:2], np.uint16)
+        shaded, alone = changed.copy(), changed.copy()
+        for (_, image), one in zip(views, shadings, strict=True):
+            near = shade._near(_shades(at(image, one.cells), at(ground, one.cells)))
+            changed.ravel()[one.cells] += 1
+            shaded.ravel()[one.cells[near]] += 1
+            alone.ravel()[one.cells[shade.patches(one)]] += 1
         sure = (alone >= ALONE) | ((shaded >= AGAIN) & (shaded >= MOSTLY * changed))
         places = cv2.medianBlur(np.where(sure, 255, 0).astype(np.uint8), 5)
         around = cv2.dilate(places, np.ones((3, 3), np.uint8), iterations=AROUND)
-        return replace(self, places=np.asarray(around, np.uint8))
+        return replace(shade, places=np.asarray(around, np.uint8))
+
+    def patches(self, shading: Shading) -> NDArray[np.bool_]:
+        """Return which cells of a mask are of patches that are nothing but shadow, shape (n,)."""
+        shadow = self._near(shading.mean) & _bluish(shading.mean) & (shading.uneven < UNEVEN)
+        return np.asarray(shadow[shading.patches.labels])
+
+    def cells(self, cells: NDArray[np.intp], pixels: Pixels, ground: Pixels) -> NDArray[np.bool_]:
+        """Return which cells of ground in the sun are in shadow; see `Shading.of`, shape (n,)."""
+        shadow = self.places.take(cells) > 0
+        asked = np.flatnonzero(shadow)
+        shadow[asked] = self._near(_shades(pixels[asked], ground[asked]))
+        return shadow
 
     def _near(self, shades: NDArray[np.float64]) -> NDArray[np.bool_]:
         return np.asarray((np.abs(shades - self.mean) < self.reach).all(axis=1))
@@ -204,19 +196,27 @@ def _bluish(mean: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(darker.all(axis=1) & (mean[:, 0] - mean[:, 2] > BLUER))
 
 
-def _on_one_side(blobs: Sequence[Blob], shades: NDArray[np.bool_]) -> bool:
-    """Tell whether those patches that may be shadows have something on one and the same side."""
-    sample = np.array([blob.sample for blob in blobs])
-    place = np.array([complex(*blob.mean) for blob in blobs])
-    area = np.array([blob.area for blob in blobs])
-    beside = np.zeros(len(DIRECTIONS))
-    asked = np.flatnonzero(shades)
+def _on_one_side(
+    shadings: Sequence[Shading], shades: Sequence[NDArray[np.bool_]], width: int
+) -> bool:
+    """Tell whether those patches that may be shadows have something on one and the same side.
+
+    Parameters
+    ----------
+    shadings, shades
+        Of each sample, and which of its patches may be shadows.
+    width
+        Of the masks, cells.
+    """
+    asked = [(view, k) for view, some in enumerate(shades) for k in np.flatnonzero(some)]
     asked = asked[:: ceil(len(asked) / ENOUGH)]
-    for k in asked:
-        others = (sample == sample[k]) & ~shades & (area > CASTER * area[k])
-        way = place[others] - place[k]
+    centres = [_centres(shading, width) for shading in shadings]
+    beside = np.zeros(len(DIRECTIONS))
+    for view, k in asked:
+        size = shadings[view].patches.sizes
+        way = (centres[view] - centres[view][k])[~shades[view] & (size > CASTER * size[k])]
         far = np.abs(way)
-        near = (far > 0) & (far < REACH * np.sqrt(area[k]))
+        near = (far > 0) & (far < REACH * np.sqrt(size[k]))
         towards = way[near] / far[near]
         cosines = (DIRECTIONS[:, None] * towards.conj()).real
         beside += (cosines > WITHIN).any(axis=1)
@@ -224,3 +224,11 @@ def _on_one_side(blobs: Sequence[Blob], shades: NDArray[np.bool_]) -> bool:
     share, times = ON_ONE_SIDE
     opposite = beside[(sun + len(DIRECTIONS) // 2) % len(DIRECTIONS)]
     return bool(beside[sun] >= share * len(asked) and beside[sun] >= times * opposite)
+
+
+def _centres(shading: Shading, width: int) -> NDArray[np.complex128]:
+    """Return the middle of each patch of a mask of some width as a complex number, (count,)."""
+    y, x = np.divmod(shading.cells, width)
+    patches = shading.patches
+    total = patches.total(x) + 1j * patches.total(y)
+    return np.asarray(total / np.maximum(patches.sizes, 1), np.complex128)

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.foreground.channels import at, largest_channel
+from tracker.foreground.channels import largest_channel
 from tracker.foreground.ghosts import uncovered
 from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.light import LOOKED_AT, gain, local_gain
+from tracker.foreground.patches import Patches
 from tracker.foreground.standing import Usual, beneath, restless
-from tracker.foreground.sunlight import Shade, Shading
 from tracker.types import Blob, Image
 
 ENOUGH = 48
@@ -252,14 +252,10 @@ class Patch:
         Its moments.
     contrast
         Median difference of its most different channel to the background, grey levels.
-    shade, uneven
-        Shape (3,), how much darker than the background, and the unevenness of that; see `Shading`.
     """
 
     blob: Blob
     contrast: float
-    shade: NDArray[np.float64]
-    uneven: float
 
 
 def find_patches(
@@ -267,8 +263,7 @@ def find_patches(
 ) -> list[Patch]:
     """Return the connected patches of `mask`, that of some sample, but for the smallest."""
     cells = np.flatnonzero(mask > 0)
-    shading = Shading.of(mask, cells, at(image, cells), at(reference, cells))
-    found = shading.patches
+    found = Patches.of(mask, cells)
     labels, sizes = found.labels, found.sizes
     x, y = grid.coordinates(cells).T
     means = np.stack([found.total(along) for along in (x, y)]) / np.maximum(sizes, 1)
@@ -286,25 +281,13 @@ def find_patches(
     scatters = scatters / size[:, None, None] + cell
     contrasts = (order[start + (size - 1) // 2] + order[start + size // 2]) / 2
     areas, borders = size * grid.cell_area, found.border[told]
-    blobs = [
-        Blob(mean, scatter, area, border, sample)
-        for mean, scatter, area, border in zip(
-            means.T[told], scatters, areas.tolist(), borders.tolist(), strict=True
-        )
-    ]
-    uneven = shading.uneven[told].tolist()
-    return list(map(Patch, blobs, contrasts.tolist(), shading.mean[told], uneven))
-
-
-def shade(patches: Sequence[Patch]) -> Shade | None:
-    """Return what shadows on sunlit ground are like, or None where the sun casts none."""
-    if not patches:
-        return None
-    return Shade.learned(
-        [patch.blob for patch in patches],
-        np.array([patch.shade for patch in patches]),
-        np.array([patch.uneven for patch in patches]),
+    told_one_by_one = zip(
+        means.T[told], scatters, areas.tolist(), borders.tolist(), contrasts.tolist(), strict=True
     )
+    return [
+        Patch(Blob(mean, scatter, area, border, sample), contrast)
+        for mean, scatter, area, border, contrast in told_one_by_one
+    ]
 
 
 def typical_area(patches: Sequence[Patch]) -> float | None:
