@@ -159,6 +159,14 @@ def test_what_was_there_at_the_same_time_is_never_one() -> None:
     assert told(joins(BEFORE, at_once, colors=(RED, RED))) == [(0, 1)]
 
 
+def test_rows_that_differ_by_rounding_alone_say_nothing_of_sizes() -> None:
+    off = replace(BEFORE[20], mean=np.nextafter(BEFORE[20].mean, 300))
+    exact, rounded = (
+        told(bridges([rows, AFTER], TIMES, PLACE, None)) for rows in (BEFORE, {**BEFORE, 20: off})
+    )
+    assert rounded == exact
+
+
 def test_who_led_out_of_the_picture_has_left() -> None:
     leaves = walk((440, 100), (3, 0), range(60))
     enters = walk((617, 100), (-3, 0), range(90, 150))

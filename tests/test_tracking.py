@@ -484,6 +484,22 @@ def test_an_object_that_leaves_the_picture_is_let_go() -> None:
     assert not snapshots[gone + 3].tracks
 
 
+@pytest.mark.parametrize("nearest", [40, 22], ids=["alone", "in contact"])
+def test_who_leaves_the_picture_does_not_wait_at_its_border(nearest: float) -> None:
+    """What is left of it within the picture ends there, and it does not."""
+    middles = walk(21, (120, 60), (4, 0))
+    others = [(x, y + max(40.0 - 2 * i, nearest)) for i, (x, y) in enumerate(middles)]
+    pixels = [union(filled(a), filled(np.array(b))) for a, b in zip(middles, others, strict=True)]
+    tracker = Tracker(scene=Scene(size=(200, 160)))
+    snapshots = follow([each[each[:, 0] < 200] for each in pixels], tracker)
+    for snapshot, *places in list(zip(snapshots, middles, others, strict=True))[12:]:
+        assert ids(snapshot) == [1, 2]
+        for track, place in zip(snapshot.tracks, places, strict=True):
+            np.testing.assert_allclose(track.mean, place, atol=1)
+            np.testing.assert_allclose(track.velocity, [100, 0], atol=12)
+            np.testing.assert_allclose(track.covariance, ROUND, rtol=0.1, atol=1)
+
+
 def test_where_the_number_is_known_who_leaves_waits_at_the_border() -> None:
     tracker = Tracker(TrackingOptions(objects=1), scene=Scene(size=(200, 120)))
     last = follow([*leaving(), *[np.zeros((0, 2))] * 50], tracker)[-1]

@@ -21,7 +21,7 @@ from tracker.mixture import (
     squared_distances,
 )
 from tracker.tracking.blobs import Blobs
-from tracker.tracking.lattice import Indices
+from tracker.tracking.lattice import Indices, cut
 from tracker.tracking.sizes import SizeModel
 from tracker.tracking.state import Objects, State
 from tracker.types import Array, Event
@@ -299,10 +299,9 @@ def _come_in(rest: Blobs, sizes: SizeModel, picture: tuple[int, int] | None) -> 
     if not sizes.upright:
         first = second = np.sqrt(first * second)
     length = 4 * np.sqrt(np.array([first, second]).T)
-    low, high = rest.boxes[:, :2], rest.boxes[:, 2:]
-    edge = _AT_THE_EDGE * rest.spacing
-    cut = (low < edge) | (high > np.array(picture) - 1 - edge)
-    inside = np.where(cut, np.minimum((high - low) / length, 1.0), 1.0)
+    first_side, last_side = np.hsplit(cut(rest.boxes, picture, _AT_THE_EDGE * rest.spacing), 2)
+    shown = rest.boxes[:, 2:] - rest.boxes[:, :2]
+    inside = np.where(first_side | last_side, np.minimum(shown / length, 1.0), 1.0)
     share: Array = np.maximum(inside.prod(axis=1), _LEAST_INSIDE)
     return share
 

@@ -229,8 +229,8 @@ def boxes_around(means: Array, covariances: Array) -> Array:
     return np.concatenate([means - half, means + half], axis=1)
 
 
-def uncut(boxes: Array, size: tuple[int, int], spacing: float) -> NDArray[np.bool_]:
-    """Return which boxes around points the border of the picture does not cut, shape (k,).
+def cut(boxes: Array, size: tuple[int, int], margin: float) -> NDArray[np.bool_]:
+    """Return which sides of boxes around points the border of the picture cuts off, shape (k, 4).
 
     Parameters
     ----------
@@ -238,11 +238,11 @@ def uncut(boxes: Array, size: tuple[int, int], spacing: float) -> NDArray[np.boo
         Shape (k, 4), smallest x, smallest y, largest x, largest y, px.
     size
         Width and height of the picture, px.
-    spacing
-        Distance between neighbouring points, px.
+    margin
+        How far from the border a point is at it, px: mostly the distance of neighbouring points.
     """
     low, high = boxes[:, :2], boxes[:, 2:]
-    return np.asarray(((low > spacing) & (high < np.array(size) - 1 - spacing)).all(axis=1))
+    return np.concatenate([low <= margin, high >= np.array(size) - 1 - margin], axis=1)
 
 
 def overlapping(first: Array, second: Array) -> tuple[Indices, Indices]:

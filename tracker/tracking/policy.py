@@ -17,7 +17,7 @@ from tracker.tracking.blobs import Blobs, find_blobs
 from tracker.tracking.contact import follow_contacts
 from tracker.tracking.groups import find_groups
 from tracker.tracking.info import Info
-from tracker.tracking.lattice import uncut
+from tracker.tracking.lattice import cut
 from tracker.tracking.returns import adopt, recover
 from tracker.tracking.sightings import COLOR_RATE, THIN, Sightings, sight
 from tracker.tracking.sizes import Patches, fit_sizes
@@ -185,7 +185,8 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     hidden = np.where(alone, 1 - np.minimum(mass / (_WHOLE * objects.usual), 1.0), 0.0)
     counted = np.minimum(mass, options.effective_points)
     shaped = visible & alone & (hidden == 0)
-    middle = np.where(shaped[:, None], look.mean, np.nan)
+    entire = shaped & look.entire
+    middle = np.where(entire[:, None], look.mean, np.nan)
     trail = np.concatenate([objects.trail[:, 1:], middle[:, None]], axis=1)
     jitter = prior.jitter.learned(trail, objects.extents)
     # In contact the rim shows where an object is, as well as it is sharp, and of the rim only what
@@ -232,7 +233,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     existence = _existence(objects.existence, shown, looked_at, _elapsed(prior, options))
     apart = np.hypot(*(states[:, :2] - objects.origin).T)
     away = shaped & prior.whole & (apart > _AWAY * objects.lengths)
-    reach_rate = np.where(shaped, _REACH_RATE, 0.0)[:, None]
+    reach_rate = np.where(entire, _REACH_RATE, 0.0)[:, None]
     refined = replace(
         objects,
         states=states,
@@ -262,8 +263,8 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         existence=existence,
     )
     typical = prior.reach
-    if shaped.any():
-        middle_reach = np.sort(look.reach[shaped], axis=0)[shaped.sum() // 2]
+    if entire.any():
+        middle_reach = np.sort(look.reach[entire], axis=0)[entire.sum() // 2]
         typical = typical + 0.02 * (middle_reach - typical)
     state = replace(prior, objects=refined, reach=typical, jitter=jitter, wander=wander)
     info = Info(blobs, look.unexplained, look.log_likelihood, look.iterations, found=look.found)
@@ -470,7 +471,7 @@ def _passed(state: State, seconds: float) -> bool:
 
 def _seen(state: State, blobs: Blobs, size: tuple[int, int]) -> Patches:
     """Return the patches that may be single: no specks, whole, and no group of known objects."""
-    single = uncut(blobs.boxes, size, blobs.spacing)
+    single = ~cut(blobs.boxes, size, blobs.spacing).any(axis=1)
     single &= blobs.mass >= _SPECK * blobs.spacing**2
     known = state.objects.means[state.objects.contact & state.objects.proven][:, None]
     low, high = blobs.boxes[:, :2], blobs.boxes[:, 2:]

@@ -30,7 +30,7 @@ from tracker.mixture import (
 from tracker.tracking.births import MOST, NOBODY, Newborn, affordable, split
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.groups import Groups, find_groups
-from tracker.tracking.lattice import Indices, Lattice, boxes_around, overlapping, spans, uncut
+from tracker.tracking.lattice import Indices, Lattice, boxes_around, cut, overlapping, spans
 from tracker.tracking.state import Objects, State
 from tracker.types import COLOR_BINS, Array
 
@@ -69,8 +69,9 @@ class Sightings:
     parted, extents
         Shape (k,), whether the evidence found several objects in its patch; shape (k, 2, 2), px²,
         the extent as it was known before, or where there are several, that of its part.
-    alone, contact
-        Shape (k,), whether it was solved by itself; whether it touches another object.
+    alone, entire, contact
+        Shape (k,), whether it was solved by itself; whether by all of it, as the border of the
+        picture hides no part; whether it touches another object.
     doubtful
         Shape (k,), whether the evidence does without it.
     colors, reach
@@ -96,6 +97,7 @@ class Sightings:
     parted: NDArray[np.bool_]
     extents: Array
     alone: NDArray[np.bool_]
+    entire: NDArray[np.bool_]
     contact: NDArray[np.bool_]
     doubtful: NDArray[np.bool_]
     colors: Array
@@ -119,8 +121,9 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
     guess = _alone_or_not(prior, shown & single & (veil <= _VEILED), groups, blobs)
     alone = guess.alone
     mass = np.where(alone, foreground, 0.0)
-    mean = np.where(alone[:, None], groups.patches.mean[own], objects.means)
-    scatter = np.where(alone[:, None, None], groups.patches.scatter[own], objects.extents)
+    completed = _completed(prior, groups, blobs.spacing)
+    mean = np.where(alone[:, None], completed.mean, objects.means)
+    scatter = np.where(alone[:, None, None], completed.scatter, objects.extents)
     exposed, open_area = mass.copy(), objects.areas  # what no other object covers
     taken = np.zeros(len(groups) + 1, dtype=bool)
     taken[own[alone]] = True
@@ -150,6 +153,7 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
         parted=guess.parted,
         extents=guess.extents,
         alone=alone,
+        entire=alone & ~completed.cut,
         contact=~single,
         doubtful=doubtful,
         colors=_colors(objects, single & shown, groups, blobs),
@@ -161,6 +165,40 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
         log_likelihood=log_likelihood,
         iterations=iterations,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Completed:
+    """The patches of k objects with what the border of the picture hides of them.
+
+    Their mean, (k, 2), and scatter, (k, 2, 2); whether there is such a part, (k,).
+    """
+
+    mean: Array
+    scatter: Array
+    cut: NDArray[np.bool_]
+
+
+def _completed(prior: State, groups: Groups, spacing: float) -> _Completed:
+    """Complete the patches that are cut off.
+
+    Who goes out of the picture keeps the length it had, and is where its last edge shows it: the
+    mean of what is left of it would wait at the border. Who comes in is as long as what is seen.
+    """
+    objects, own = prior.objects, groups.of_object
+    mean, scatter = groups.patches.mean[own], groups.patches.scatter[own]
+    if prior.scene.size is None:
+        return _Completed(mean, scatter, np.zeros(len(objects), dtype=bool))
+    boxes = groups.boxes[own]
+    low, high = np.hsplit(cut(boxes, prior.scene.size, spacing), 2)
+    first, last = np.hsplit(boxes, 2)
+    sd, seen = sides(objects.extents), sides(scatter)
+    beyond = (low ^ high) & (seen < sd)
+    before, behind = np.hsplit(objects.reach, 2)
+    mean = np.where(beyond, np.where(low, last - behind * sd, first + before * sd), mean)
+    longer = np.where(beyond, sd / np.maximum(seen, 1e-9), 1.0)
+    scatter = scatter * longer[:, :, None] * longer[:, None, :]
+    return _Completed(mean, scatter, np.asarray(beyond.any(axis=1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +249,7 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
     of_points, found = groups.of_points(blobs), NOBODY
     whole = np.ones(len(groups), dtype=bool)
     if prior.scene.size is not None:
-        whole = uncut(groups.boxes, prior.scene.size, blobs.spacing)
+        whole &= ~cut(groups.boxes, prior.scene.size, blobs.spacing).any(axis=1)
     for k in asked:
         points = blobs.coordinates[of_points == groups.of_object[k]]
         count = split(points, blobs.spacing, sizes)
@@ -276,21 +314,20 @@ def _fit(
             share[number] = every[component] ** 2
             weights = weights * share
         missing = None
-        behind, cell = _inside(state.hidden, mixture.means, reach**2 * mixture.covariances)
-        if state.hidden is not None and len(cell):
-            # A fixed occluder is missing data: its cells count in the sums, as if the object went
-            # on behind it, but not as information.
-            count = len(points) + len(cell)
+        gates = reach**2 * mixture.covariances
+        behind, cells, areas = _unseen(state, rows, mixture.means, gates, every)
+        if len(cells):
+            # They count in the sums, as if the object went on there, but not as information.
+            count = len(points) + len(cells)
             missing = np.arange(count) >= len(points)
-            cells = state.hidden.cells(state.hidden.keys[cell])
             coordinates = np.concatenate([coordinates, cells])
-            weights = np.concatenate([weights, np.full(len(cell), state.scene.step**2)])
+            weights = np.concatenate([weights, areas])
             component = np.concatenate([component, behind])
             number = np.concatenate([number, np.arange(len(points), count)])
             order = np.argsort(component, kind="stable")
             component, number = component[order], number[order]
             if affinity is not None:
-                affinity = np.concatenate([affinity, np.ones(len(cell))])[order]
+                affinity = np.concatenate([affinity, np.ones(len(cells))])[order]
         near = silhouettes(
             coordinates,
             mixture,
@@ -375,6 +412,36 @@ def _inside(
     if lattice is None:
         return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
     return lattice.inside(means, gates, every)
+
+
+def _unseen(
+    state: State, rows: Indices, means: Array, gates: Array, every: Indices | None
+) -> tuple[Indices, Array, Array]:
+    """Return the cells within the gates of some objects where nobody sees them: missing data.
+
+    Those behind fixed things; and those beyond the border of the picture, for who is believed: the
+    size of who may be coming in is not known yet.
+
+    Returns
+    -------
+    objects, cells, areas
+        Shapes (m,), (m, 2), px, and (m,), px²: whose gate, where, and what each stands for.
+    """
+    found = []
+    known = np.flatnonzero(state.objects.confirmed[rows])
+    if state.scene.size is not None:
+        boxes = boxes_around(means[known], gates[known])
+        known = known[cut(boxes, state.scene.size, 0.0).any(axis=1)]
+    for lattice, asked in ((state.hidden, np.arange(len(rows))), (state.beyond, known)):
+        if lattice is not None and len(asked):
+            some = None if every is None else every[asked]
+            ellipse, cell = lattice.inside(means[asked], gates[asked], some)
+            area = lattice.spacing**2 * (np.ones(len(cell)) if some is None else some[ellipse] ** 2)
+            found.append((asked[ellipse], lattice.cells(lattice.keys[cell]), area))
+    if not found:
+        return np.zeros(0, dtype=np.intp), np.zeros((0, 2)), np.zeros(0)
+    objects, cells, areas = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return objects, cells, areas
 
 
 def _numbered(chosen: Indices, count: int) -> tuple[Indices, Indices]:

@@ -400,6 +400,8 @@ class State:
         How straight objects go on; see `Wander`.
     hidden
         The cells of the scene's occluders: what is there cannot be seen. None without any.
+    beyond
+        Cells around the picture, where nobody looks. None where its size is not known.
     population
         How many objects the place always holds, 0 where that changes or is not known.
     alike
@@ -420,6 +422,7 @@ class State:
     jitter: Jitter = Jitter()
     wander: Wander = Wander()
     hidden: Lattice | None = None
+    beyond: Lattice | None = None
     population: int = 0
     alike: bool = False
 

@@ -26,6 +26,9 @@ from tracker.types import (
     Track,
 )
 
+_ACROSS = 300  # cells that lie along the shorter side of the picture,
+_MARGIN = 1 / 3  # and how far they reach beyond it, in such sides
+
 
 def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
     """Return the state before the first frame; a survey of the scene teaches the sizes."""
@@ -35,7 +38,22 @@ def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
         rows, columns = np.nonzero(scene.occluders)
         cells = (np.stack([columns, rows], axis=1).astype(np.float64) + 0.5) * scene.step - 0.5
         hidden, _ = Lattice.of(cells, scene.step)
-    return surveyed(State(scene=scene, hidden=hidden), scene)
+    return surveyed(State(scene=scene, hidden=hidden, beyond=_around(scene.size)), scene)
+
+
+def _around(size: tuple[int, int] | None) -> Lattice | None:
+    """Return a lattice of cells around a picture of such width and height."""
+    if size is None:
+        return None
+    step = max(min(size) / _ACROSS, 1.0)
+    width, height = (round(length / step) for length in size)
+    margin = round(min(width, height) * _MARGIN)
+    columns, rows = np.meshgrid(
+        np.arange(-margin, width + margin), np.arange(-margin, height + margin)
+    )
+    beyond = (columns < 0) | (columns >= width) | (rows < 0) | (rows >= height)
+    cells = np.stack([columns[beyond], rows[beyond]], axis=1).astype(np.float64)
+    return Lattice.of((cells + 0.5) * step - 0.5, step)[0]
 
 
 def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
