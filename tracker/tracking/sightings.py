@@ -183,7 +183,8 @@ def _completed(prior: State, groups: Groups, spacing: float) -> _Completed:
     """Complete the patches that are cut off.
 
     Who goes out of the picture keeps the length it had, and is where its last edge shows it: the
-    mean of what is left of it would wait at the border. Who comes in is as long as what is seen.
+    mean of what is left of it would wait at the border. Who comes in is as long as what is seen,
+    and so is who is not believed yet.
     """
     objects, own = prior.objects, groups.of_object
     mean, scatter = groups.patches.mean[own], groups.patches.scatter[own]
@@ -193,7 +194,7 @@ def _completed(prior: State, groups: Groups, spacing: float) -> _Completed:
     low, high = np.hsplit(cut(boxes, prior.scene.size, spacing), 2)
     first, last = np.hsplit(boxes, 2)
     sd, seen = sides(objects.extents), sides(scatter)
-    beyond = (low ^ high) & (seen < sd)
+    beyond = (low ^ high) & (seen < sd) & objects.confirmed[:, None]
     before, behind = np.hsplit(objects.reach, 2)
     mean = np.where(beyond, np.where(low, last - behind * sd, first + before * sd), mean)
     longer = np.where(beyond, sd / np.maximum(seen, 1e-9), 1.0)
