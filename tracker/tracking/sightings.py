@@ -191,14 +191,17 @@ def _completed(prior: State, groups: Groups, spacing: float) -> _Completed:
     if prior.scene.size is None:
         return _Completed(mean, scatter, np.zeros(len(objects), dtype=bool))
     boxes = groups.boxes[own]
-    low, high = np.hsplit(cut(boxes, prior.scene.size, spacing), 2)
-    first, last = np.hsplit(boxes, 2)
-    sd, seen = sides(objects.extents), sides(scatter)
-    beyond = (low ^ high) & (seen < sd) & objects.confirmed[:, None]
-    before, behind = np.hsplit(objects.reach, 2)
-    mean = np.where(beyond, np.where(low, last - behind * sd, first + before * sd), mean)
-    longer = np.where(beyond, sd / np.maximum(seen, 1e-9), 1.0)
-    scatter = scatter * longer[:, :, None] * longer[:, None, :]
+    sides_cut = cut(boxes, prior.scene.size, spacing)
+    low, high = sides_cut[:, :2], sides_cut[:, 2:]
+    beyond = (low ^ high) & objects.confirmed[:, None]
+    if beyond.any():
+        sd, seen = sides(objects.extents), sides(scatter)
+        beyond &= seen < sd
+        reach = objects.reach * np.concatenate([sd, sd], axis=1)
+        ends = np.where(low, boxes[:, 2:] - reach[:, 2:], boxes[:, :2] + reach[:, :2])
+        mean = np.where(beyond, ends, mean)
+        longer = np.where(beyond, sd / np.maximum(seen, 1e-9), 1.0)
+        scatter = scatter * longer[:, :, None] * longer[:, None, :]
     return _Completed(mean, scatter, np.asarray(beyond.any(axis=1)))
 
 
