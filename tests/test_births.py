@@ -128,6 +128,17 @@ def test_sizes_grow_from_the_horizon_whatever_groups_and_fragments_say(horizon: 
     assert sizes.newborn(beyond) > 2 * sizes.areas(beyond)
 
 
+def test_things_on_a_conveyor_belt_are_all_equally_far_away() -> None:
+    random = np.random.default_rng(6)
+    lengths = 30 * np.exp(random.normal(0, 0.1, 200))
+    extents = np.eye(2) * lengths[:, None, None] ** 2 / 12
+    means = np.stack([random.uniform(0, 600, 200), np.full(200, 240.0)], axis=1)
+    sizes = fit_sizes(Patches(means, extents, lengths**2))
+    assert sizes is not None
+    assert sizes.slope == 0
+    assert sizes.typical == pytest.approx(30**2, rel=0.15)
+
+
 def test_a_long_box_is_one_object_where_sizes_vary_and_a_row_of_discs_is_not() -> None:
     random = np.random.default_rng(2)
     lengths = np.sqrt(np.pi) * RADIUS * np.exp(random.normal(0, 0.25, 30))

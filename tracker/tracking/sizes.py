@@ -19,6 +19,7 @@ _FEWEST = 8  # patches that make a model
 _FEWEST_FOR_SLOPE = 40  # and these one with a perspective
 _HORIZONS = np.array([-4, -2, -1, -0.5, -0.3, -0.2, -0.1, -0.05, 0, 0.05, 0.1, 0.15, 0.2])
 # rows where they are looked for, relative to those of the patches
+_FLAT = 2.0  # px between their rows within which all are equally far, as on a conveyor belt
 _RIDGE = 0.15  # spread of log s along the ridge of single objects
 _SMOOTHING = np.exp(-(np.arange(-8, 9) ** 2) / 18)  # of that spread, in steps of a third of it
 _PERSPECTIVE_GAIN = 0.3  # share more than none that a perspective up to a horizon must explain
@@ -349,6 +350,8 @@ def _perspective(rows: Array, lengths: Array) -> tuple[float, float]:
         return 0.0, 0.0
     places = [int(q * (len(rows) - 1)) for q in (0.02, 0.98)]
     far, near = np.partition(rows, places)[places]
+    if near - far < _FLAT:
+        return 0.0, 0.0
     found = []
     for horizon in far + (near - far) * _HORIZONS:
         nearer = rows > horizon + 1
