@@ -862,6 +862,35 @@ def test_names_survive_frames_that_are_left_out_of_a_recording(jumps: int) -> No
         assert 0.22 < track.identity_confidence <= 0.25
 
 
+@pytest.mark.parametrize("apart", [0.5, 1.0])
+def test_two_who_came_as_one_and_part_are_two_as_soon_as_there_is_ground_between(
+    apart: float,
+) -> None:
+    """Where walkers are of many sizes, the two were long taken for a stout one."""
+    tall, random = np.diag([25.0, 144.0]), np.random.default_rng(3)
+    blobs = tuple(
+        Blob(
+            np.array([x, 110.0 + i % 20]),
+            tall * size**2,
+            240 * np.pi * size**2,
+            border=False,
+            sample=i,
+        )
+        for i, size in enumerate(np.exp(random.normal(0, 0.25, 60)))
+        for x in (40.0 + 8 * i, 600.0 - 8 * i)
+    )
+    tracker = Tracker(scene=Scene(size=(640, 240), blobs=blobs, samples=60))
+    between = 6 + apart * np.arange(60)
+    pixels = [
+        union(filled(np.array(one), tall), filled(one + np.array([gap, 0]), tall))
+        for one, gap in zip(walk(60, (200, 120), (2, 0)), between, strict=True)
+    ]
+    counts = [len(snapshot.tracks) for snapshot in follow(pixels, tracker)]
+    seen = int(np.argmax(between > 21))
+    assert counts[seen - 3] == 1
+    assert counts[seen + 5 :] == [2] * (55 - seen)
+
+
 def test_a_look_back_teaches_the_number_and_withdraws_ghosts() -> None:
     places = [(60.0 + 60 * i, 80.0) for i in range(4)]
     ghost = (150.0, 160.0)

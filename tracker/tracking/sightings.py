@@ -31,10 +31,12 @@ from tracker.tracking.births import MOST, NOBODY, Newborn, affordable, split
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.groups import Groups, find_groups
 from tracker.tracking.lattice import Indices, Lattice, boxes_around, cut, overlapping, spans
+from tracker.tracking.sizes import SizeModel
 from tracker.tracking.state import Objects, State
 from tracker.types import COLOR_BINS, Array
 
 _EXCESS = 1.6  # foreground beyond this multiple of an object's area wants another explanation
+_ENTIRE = 0.6  # of the typical area: a patch that is an object, and no part of one
 _EXPLAINED = 1.35  # reach, in radii, within which an object explains a point
 _SETTLED = 0.002  # standard deviations: a fit that moves less in a round is done,
 _GRAIN = 0.02  # of the spacing: or less than this
@@ -71,7 +73,7 @@ class Sightings:
         the extent as it was known before, or where there are several, that of its part.
     alone, entire, contact
         Shape (k,), whether it was solved by itself; whether by all of it, as the border of the
-        picture hides no part; whether it touches another object.
+        picture cuts nothing off; whether it touches another object.
     doubtful
         Shape (k,), whether the evidence does without it.
     colors, reach
@@ -169,9 +171,9 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
 
 @dataclass(frozen=True, slots=True)
 class _Completed:
-    """The patches of k objects with what the border of the picture hides of them.
+    """The patches of k objects, with what the border of the picture cuts off.
 
-    Their mean, (k, 2), and scatter, (k, 2, 2); whether there is such a part, (k,).
+    Their mean, (k, 2), and scatter, (k, 2, 2); whether they end at the border, (k,).
     """
 
     mean: Array
@@ -180,29 +182,27 @@ class _Completed:
 
 
 def _completed(prior: State, groups: Groups, spacing: float) -> _Completed:
-    """Complete the patches that are cut off.
+    """Complete the patches of those who go out of the picture.
 
-    Who goes out of the picture keeps the length it had, and is where its last edge shows it: the
-    mean of what is left of it would wait at the border. Who comes in is as long as what is seen,
-    and so is who is not believed yet.
+    They keep the length they had, and are where the last edge shows them: the mean of what is left
+    would wait at the border. Of who comes in nobody knows the length yet.
     """
     objects, own = prior.objects, groups.of_object
     mean, scatter = groups.patches.mean[own], groups.patches.scatter[own]
     if prior.scene.size is None:
         return _Completed(mean, scatter, np.zeros(len(objects), dtype=bool))
     boxes = groups.boxes[own]
-    sides_cut = cut(boxes, prior.scene.size, spacing)
-    low, high = sides_cut[:, :2], sides_cut[:, 2:]
-    beyond = (low ^ high) & objects.confirmed[:, None]
+    ends = cut(boxes, prior.scene.size, spacing)
+    beyond = (ends[:, :2] ^ ends[:, 2:]) & objects.measured[:, None]
     if beyond.any():
         sd, seen = sides(objects.extents), sides(scatter)
         beyond &= seen < sd
         reach = objects.reach * np.concatenate([sd, sd], axis=1)
-        ends = np.where(low, boxes[:, 2:] - reach[:, 2:], boxes[:, :2] + reach[:, :2])
-        mean = np.where(beyond, ends, mean)
+        middle = np.where(ends[:, :2], boxes[:, 2:] - reach[:, 2:], boxes[:, :2] + reach[:, :2])
+        mean = np.where(beyond, middle, mean)
         longer = np.where(beyond, sd / np.maximum(seen, 1e-9), 1.0)
         scatter = scatter * longer[:, :, None] * longer[:, None, :]
-    return _Completed(mean, scatter, np.asarray(beyond.any(axis=1)))
+    return _Completed(mean, scatter, np.asarray(ends.any(axis=1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,8 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
 
     An object whose patch is too large for it is asked about, and before one gets the right to an
     odd shape, whose patch is too large for a usual one; the answer holds until the patch changes,
-    and a frame has only so many questions.
+    and a frame has only so many questions. One whose patches lie beside one another is asked about
+    again and again.
     """
     objects, sizes = prior.objects, prior.sizes
     means, extents = objects.means.copy(), objects.extents.copy()
@@ -240,9 +241,12 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
     if prior.alike:  # two who came as one keep having a shape that is none of the usual ones
         usual = np.where(objects.unusual > 0, _EXCESS * sizes.areas(objects.means), np.inf)
         most = np.minimum(most, usual)
-    large = single & (foreground > most)
+    beside = single & _beside(blobs, groups, sizes)[groups.of_object]
+    large = beside | (single & (foreground > most))
     change = np.abs(foreground - objects.examined)
-    asked = np.flatnonzero(large & (change > _ANEW * objects.examined))
+    due = change > _ANEW * objects.examined
+    due |= beside & (objects.age % _DOUBT_EVERY == 0)
+    asked = np.flatnonzero(large & due)
     examined = np.where(large, objects.examined, 0.0)
     lone = large & objects.lone
     if not len(asked):
@@ -267,6 +271,19 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
             if prior.alike and whole[groups.of_object[k]]:
                 found = found.joined(Newborn.counted(count, {nearest: int(objects.ids[k])}))
     return _Guess(single & (lone | ~large), parted, means, extents, examined, lone, found, spent)
+
+
+def _beside(blobs: Blobs, groups: Groups, sizes: SizeModel) -> NDArray[np.bool_]:
+    """Return which groups hold patches beside one another that are objects each, shape (G,).
+
+    Of one that stands upright the parts are above one another.
+    """
+    left, right = np.full(len(groups) + 1, -np.inf), np.full(len(groups) + 1, np.inf)
+    if sizes.upright:
+        whole = blobs.mass > _ENTIRE * sizes.areas(blobs.means)
+        np.maximum.at(left, groups.of_patch[whole], blobs.boxes[whole, 0])
+        np.minimum.at(right, groups.of_patch[whole], blobs.boxes[whole, 2])
+    return np.asarray(left > right)[: len(groups)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,8 +440,8 @@ def _unseen(
 ) -> tuple[Indices, Array, Array]:
     """Return the cells within the gates of some objects where nobody sees them: missing data.
 
-    Those behind fixed things; and those beyond the border of the picture, for who is believed: the
-    size of who may be coming in is not known yet.
+    Those behind fixed things; and those beyond the border of the picture, for who is reported: what
+    may be a flicker goes on nowhere.
 
     Returns
     -------

@@ -73,6 +73,8 @@ class Objects:
     examined, lone
         Shape (k,), the foreground, px², for which it was last asked whether an object is alone in a
         patch that is too large for it, 0 where there is no such patch; whether it was.
+    measured
+        Shape (k,), whether it was ever seen whole and by itself, so that its extent is its own.
     confirmed
         Shape (k,), whether the evidence suffices to report the object.
     missing, behind, contact
@@ -106,6 +108,7 @@ class Objects:
     doubted: Array
     examined: Array
     lone: NDArray[np.bool_]
+    measured: NDArray[np.bool_]
     confirmed: NDArray[np.bool_]
     missing: NDArray[np.bool_]
     behind: NDArray[np.bool_]
@@ -193,6 +196,7 @@ def no_objects() -> Objects:
         doubted=zero,
         examined=zero,
         lone=flag,
+        measured=flag,
         confirmed=flag,
         missing=flag,
         behind=flag,
