@@ -21,6 +21,7 @@ from tracker.foreground.ghosts import uncovered
 from tracker.foreground.occluders import find_occluders
 from tracker.foreground.palette import color_bins
 from tracker.foreground.survey import rank_filter
+from tracker.tracking import Tracker
 from tracker.types import COLOR_BINS, Frame, Image, Points
 
 SIZE = (160, 120)
@@ -771,6 +772,23 @@ def test_pedestrians_fill_their_boxes_and_little_else(data: Path) -> None:
     assert np.abs(place - (429, 222)).max() < 30  # the sign on the lamp post
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 64), (64, 1), (320, 2)])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_picture_may_be_a_line_or_a_dot(name: str, size: tuple[int, int]) -> None:
+    random = np.random.default_rng(8)
+    frames = random.integers(90, 110, (60, size[1], size[0], 3), np.uint8)
+    frames[20:40, :, :20] = 240
+    options = ForegroundOptions(model=name)  # type: ignore[arg-type]
+    samples = list(frames[::2]) if name == "median" else []
+    foreground = make_foreground(options, size, samples, live=name != "median")
+    tracker = Tracker(scene=foreground.scene)
+    for index, image in enumerate(frames):
+        frame = Frame(index, index / FPS, image)
+        points = foreground.points(frame, protect=tracker.state.footprint)
+        tracker.update(points, time=frame.time)
+    assert points.drift == 0
+
+
 def test_neighbours_that_rest_at_different_times_are_uncovered() -> None:
     """One arrives after a third of the samples and stays; another comes to rest at its side."""
     images = np.full((24, 60, 80, 3), 100, np.uint8)
@@ -780,6 +798,14 @@ def test_neighbours_that_rest_at_different_times_are_uncovered() -> None:
     assert (middle[20:30, 20:30] == 20).all()
     ground = uncovered(middle, images, np.full((60, 80), 9, np.uint8))
     assert (ground == 100).all()
+
+
+def test_what_fills_the_picture_for_a_while_has_no_outline() -> None:
+    images = np.full((24, 8, 20, 3), 100, np.uint8)
+    images[14:] = 160
+    middle = np.median(images, axis=0).astype(np.uint8)
+    ground = uncovered(middle, images, np.full((8, 20), 9, np.uint8))
+    assert (ground == middle).all()
 
 
 def test_a_line_on_the_road_is_no_object_that_left_when_a_lorry_hides_it() -> None:

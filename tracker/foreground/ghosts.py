@@ -112,9 +112,12 @@ def widened(window: Window, inside: Mask, shape: tuple[int, ...], more: int) -> 
 
 
 def outline_edge(image: Image, inside: Mask) -> float:
-    """Return the mean edge of a picture along the outline of a patch, grey levels per cell."""
+    """Return the mean edge of a picture along the outline of a patch, grey levels per cell.
+
+    It is 0 where the patch fills the picture.
+    """
     rim = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, _NEXT) > 0
-    return float(edge_strength(image)[rim].mean())
+    return float(edge_strength(image)[rim].mean()) if rim.any() else 0.0
 
 
 def shows_more(old: float, new: float) -> bool:

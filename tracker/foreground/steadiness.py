@@ -12,6 +12,7 @@ from tracker.types import Image
 
 _EVERY = 1.0  # s
 _WIDTH = 160  # cells of the small pictures that are compared
+_NARROW = 8  # cells along the shorter side: of fewer nobody can tell
 _LEAST = 0.75  # cells; less is noise, or the light
 _TELLING = 0.25  # share of the picture where a movement makes most of a difference
 _MOST = 0.7  # share of it that must speak for the movement
@@ -47,7 +48,9 @@ class Steadiness:
             return self._drift
         height, width = image.shape[:2]
         scale = min(_WIDTH / width, 1.0)
-        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        size = round(width * scale), round(height * scale)
+        if min(size) < _NARROW:
+            return 0.0
         grey = cv2.cvtColor(
             cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY
         )

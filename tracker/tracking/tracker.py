@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def _around(size: tuple[int, int] | None) -> Lattice | None:
         return None
     step = max(min(size) / _ACROSS, 1.0)
     width, height = (round(length / step) for length in size)
-    margin = round(min(width, height) * _MARGIN)
+    margin = ceil(min(width, height) * _MARGIN)
     columns, rows = np.meshgrid(
         np.arange(-margin, width + margin), np.arange(-margin, height + margin)
     )
