@@ -299,9 +299,9 @@ def _come_in(rest: Blobs, sizes: SizeModel, picture: tuple[int, int] | None) -> 
     if not sizes.upright:
         first = second = np.sqrt(first * second)
     length = 4 * np.sqrt(np.array([first, second]).T)
-    first_side, last_side = np.hsplit(cut(rest.boxes, picture, _AT_THE_EDGE * rest.spacing), 2)
+    ends = cut(rest.boxes, picture, _AT_THE_EDGE * rest.spacing)
     shown = rest.boxes[:, 2:] - rest.boxes[:, :2]
-    inside = np.where(first_side | last_side, np.minimum(shown / length, 1.0), 1.0)
+    inside = np.where(ends[:, :2] | ends[:, 2:], np.minimum(shown / length, 1.0), 1.0)
     share: Array = np.maximum(inside.prod(axis=1), _LEAST_INSIDE)
     return share
 

@@ -260,6 +260,7 @@ def _sizes(paths: Sequence[Mapping[int, Track]], ends: _Ends, begins: _Ends) -> 
     tracks = [track for rows in paths for track in rows.values()]
     rows = np.array([track.mean[1] for track in tracks])
     sizes = np.log(_lengths(tracks))
+    # Rows within a pixel are one: what they differ by may be rounding.
     slope, level = np.polyfit(rows, sizes, 1) if np.ptp(rows) > 1 else (0.0, sizes.mean())
     spread = np.var(sizes - level - slope * rows) + _SIZE_SPREAD**2
     before, after = (np.log(s.lengths) - slope * s.means[:, 1] for s in (ends, begins))

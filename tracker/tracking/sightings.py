@@ -30,7 +30,7 @@ from tracker.mixture import (
 from tracker.tracking.births import MOST, NOBODY, Newborn, affordable, split
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.groups import Groups, find_groups
-from tracker.tracking.lattice import Indices, Lattice, boxes_around, cut, overlapping, spans
+from tracker.tracking.lattice import Indices, boxes_around, cut, overlapping, spans
 from tracker.tracking.sizes import SizeModel
 from tracker.tracking.state import Objects, State
 from tracker.types import COLOR_BINS, Array
@@ -120,10 +120,11 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
     foreground = groups.patches.mass[own]
     shown, single = foreground > 0, groups.members[own] == 1
     veil = _veil(prior)
-    guess = _alone_or_not(prior, shown & single & (veil <= _VEILED), groups, blobs)
+    completed = _completed(prior, groups, blobs.spacing)
+    solvable = shown & single & (veil <= _VEILED)
+    guess = _alone_or_not(prior, solvable, completed.cut, groups, blobs)
     alone = guess.alone
     mass = np.where(alone, foreground, 0.0)
-    completed = _completed(prior, groups, blobs.spacing)
     mean = np.where(alone[:, None], completed.mean, objects.means)
     scatter = np.where(alone[:, None, None], completed.scatter, objects.extents)
     exposed, open_area = mass.copy(), objects.areas  # what no other object covers
@@ -222,7 +223,13 @@ class _Guess:
     spent: float
 
 
-def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs: Blobs) -> _Guess:
+def _alone_or_not(
+    prior: State,
+    single: NDArray[np.bool_],
+    cut_off: NDArray[np.bool_],
+    groups: Groups,
+    blobs: Blobs,
+) -> _Guess:
     """Tell objects that are alone in their patches from those that touch others not known yet.
 
     An object whose patch is too large for it is asked about, and before one gets the right to an
@@ -255,9 +262,6 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
     number, spent = affordable(foreground[asked] / blobs.spacing**2)
     asked = asked[:number]
     of_points, found = groups.of_points(blobs), NOBODY
-    whole = np.ones(len(groups), dtype=bool)
-    if prior.scene.size is not None:
-        whole &= ~cut(groups.boxes, prior.scene.size, blobs.spacing).any(axis=1)
     for k in asked:
         points = blobs.coordinates[of_points == groups.of_object[k]]
         count = split(points, blobs.spacing, sizes)
@@ -268,7 +272,7 @@ def _alone_or_not(prior: State, single: NDArray[np.bool_], groups: Groups, blobs
             parted[k] = True
             means[k], extents[k] = parts.mean[nearest], parts.scatter[nearest]
             # What is of many sizes, or still comes in, may be one after all.
-            if prior.alike and whole[groups.of_object[k]]:
+            if prior.alike and not cut_off[k]:
                 found = found.joined(Newborn.counted(count, {nearest: int(objects.ids[k])}))
     return _Guess(single & (lone | ~large), parted, means, extents, examined, lone, found, spent)
 
@@ -321,9 +325,9 @@ def _fit(
     def surroundings(mixture: Mixture) -> tuple[Silhouettes, Indices]:
         """Return each object with the points near it, and which points of the frame these are."""
         reach = max(Coverage(options.softness).reach, 2 * _EXPLAINED) + 2 * _SLACK
-        component, point = _inside(
-            blobs.lattice, mixture.means, reach**2 * mixture.covariances, every
-        )
+        gates = reach**2 * mixture.covariances
+        assert blobs.lattice is not None, "these objects have points"
+        component, point = blobs.lattice.inside(mixture.means, gates, every)
         its = groups.of_patch.take(blobs.labels.take(point))
         mine = np.flatnonzero(its == group.take(component))
         component, point = component.take(mine), point.take(mine)
@@ -335,7 +339,6 @@ def _fit(
             share[number] = every[component] ** 2
             weights = weights * share
         missing = None
-        gates = reach**2 * mixture.covariances
         behind, cells, areas = _unseen(state, rows, mixture.means, gates, every)
         if len(cells):
             # They count in the sums, as if the object went on there, but not as information.
@@ -424,15 +427,6 @@ def _every(groups: Groups, rows: Indices, points: Array) -> Indices | None:
     np.minimum.at(fewest, group, points[rows])
     every = np.sqrt(fewest[group] / _PLENTY).astype(np.intp)
     return np.maximum(every, 1) if (every > 1).any() else None
-
-
-def _inside(
-    lattice: Lattice | None, means: Array, gates: Array, every: Indices | None = None
-) -> tuple[Indices, Indices]:
-    """Return the pairs of a gate and a point within it."""
-    if lattice is None:
-        return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
-    return lattice.inside(means, gates, every)
 
 
 def _unseen(

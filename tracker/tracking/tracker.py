@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.config import Config, TrackingOptions
 from tracker.mixture import sides
@@ -34,26 +35,28 @@ _MARGIN = 1 / 3  # and how far they reach beyond it, in such sides
 def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
     """Return the state before the first frame; a survey of the scene teaches the sizes."""
     del options  # no setting matters before the first frame
-    hidden = None
+    hidden = beyond = None
     if scene.occluders is not None and scene.occluders.any():
-        rows, columns = np.nonzero(scene.occluders)
-        cells = (np.stack([columns, rows], axis=1).astype(np.float64) + 0.5) * scene.step - 0.5
-        hidden, _ = Lattice.of(cells, scene.step)
-    return surveyed(State(scene=scene, hidden=hidden, beyond=_around(scene.size)), scene)
+        hidden = _lattice(scene.occluders, scene.step)
+    if scene.size is not None:
+        beyond = _around(scene.size)
+    return surveyed(State(scene=scene, hidden=hidden, beyond=beyond), scene)
 
 
-def _around(size: tuple[int, int] | None) -> Lattice | None:
-    """Return a lattice of cells around a picture of such width and height."""
-    if size is None:
-        return None
+def _around(size: tuple[int, int]) -> Lattice:
+    """Return the lattice of cells around a picture of such width and height."""
     step = max(min(size) / _ACROSS, 1.0)
     width, height = (round(length / step) for length in size)
     margin = ceil(min(width, height) * _MARGIN)
-    columns, rows = np.meshgrid(
-        np.arange(-margin, width + margin), np.arange(-margin, height + margin)
+    return _lattice(
+        np.pad(np.zeros((height, width), bool), margin, constant_values=True), step, margin
     )
-    beyond = (columns < 0) | (columns >= width) | (rows < 0) | (rows >= height)
-    cells = np.stack([columns[beyond], rows[beyond]], axis=1).astype(np.float64)
+
+
+def _lattice(mask: NDArray[np.bool_], step: float, margin: int = 0) -> Lattice:
+    """Return the lattice of the cells in a mask that begins so many cells before the picture."""
+    rows, columns = np.nonzero(mask)
+    cells = np.stack([columns, rows], axis=1).astype(np.float64) - margin
     return Lattice.of((cells + 0.5) * step - 0.5, step)[0]
 
 
