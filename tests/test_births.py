@@ -34,7 +34,7 @@ def counted(points: Array) -> Count:
     patches = Patches(places, np.tile(EXTENT, (9, 1, 1)), np.full(9, np.pi * RADIUS**2))
     sizes = fit_sizes(patches)
     assert sizes is not None
-    return split(points, 1.0, sizes)
+    return split(Points(points), sizes)
 
 
 @pytest.mark.parametrize("upright", [False, True])
@@ -45,7 +45,7 @@ def test_distances_along_and_across_are_those_of_the_covariances(upright: bool) 
     means, stretch = rng.uniform(30, 70, (4, 2)), rng.normal(0, 0.3, (4, 2))
     turned = rng.normal(size=(4, 2, 2))
     like = turned @ turned.swapaxes(1, 2) + np.eye(2)
-    patch = _Patch.of(discs((50, 50)), 1.0, sizes)
+    patch = _Patch.of(Points(discs((50, 50))), sizes)
     along_and_across = patch.squares(means, sizes.headings(like))
     distances = (along_and_across / sizes.sides(means, stretch).T[:, :, None]).sum(axis=1)
     mixture = Mixture(np.full(4, 0.25), means, sizes.covariances(means, like, stretch))
@@ -64,6 +64,22 @@ def test_a_union_of_two_discs_is_two(apart: float) -> None:
     assert len(count.parts.mass) == 2
     assert count.chance > 0.85
     np.testing.assert_allclose(np.sort(count.parts.mean[:, 0]), [80, 80 + apart], atol=1)
+
+
+def test_limbs_that_cross_do_not_hide_the_bodies() -> None:
+    """Spiders are counted by their bodies: what they spread around these hides where they are."""
+    bodies = discs((80, 50), (112, 50))
+    legs = np.vstack([discs((96, 50), radius=30.0), bodies])
+    _, first = np.unique(legs, axis=0, return_index=True)
+    legs = legs[first]
+    body = (legs[:, None] == bodies).all(axis=2).any(axis=1)
+    places = np.array([[x, y] for x in (30.0, 100.0, 170.0) for y in (20.0, 50.0, 80.0)])
+    sizes = fit_sizes(Patches(places, np.tile(EXTENT, (9, 1, 1)), np.full(9, np.pi * RADIUS**2)))
+    assert sizes is not None
+    count = split(Points(legs, np.where(body, 1.0, 0.1)), sizes)
+    assert len(count.parts.mass) == 2
+    assert count.chance > 0.99
+    np.testing.assert_allclose(np.sort(count.parts.mean[:, 0]), [80, 112], atol=1)
 
 
 def test_doubt_grows_as_two_discs_become_one() -> None:
@@ -149,9 +165,9 @@ def test_a_long_box_is_one_object_where_sizes_vary_and_a_row_of_discs_is_not() -
     assert sizes is not None
     x, y = np.meshgrid(np.arange(110.0), np.arange(36.0))
     lorry = np.column_stack([x.ravel(), y.ravel()])
-    assert len(split(lorry, 1.0, sizes).parts.mass) == 1
+    assert len(split(Points(lorry), sizes).parts.mass) == 1
     row = discs((40, 50), (64, 50), (88, 50))
-    assert len(split(row, 1.0, sizes).parts.mass) == 3
+    assert len(split(Points(row), sizes).parts.mass) == 3
 
 
 @pytest.mark.parametrize("length", [100, 160])
@@ -167,7 +183,7 @@ def test_a_car_among_walkers_is_one_and_a_row_of_walkers_is_not(length: int) -> 
     row = np.zeros_like(car)
     for x in range(170, 231, 15):
         row |= ((columns - x) / 8) ** 2 + ((rows - 120) / 30) ** 2 < 1
-    parts = [split(np.argwhere(patch)[:, ::-1], 1.0, walkers).parts for patch in (car, row)]
+    parts = [split(Points(np.argwhere(patch)[:, ::-1]), walkers).parts for patch in (car, row)]
     assert [len(part.mass) for part in parts] == [1, 5]
 
 

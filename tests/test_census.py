@@ -75,6 +75,14 @@ def test_a_car_that_parks_where_people_pass_is_no_population() -> None:
     assert census(together, SIZES) == 0
 
 
+def test_a_piece_here_and_there_among_many_does_not_spoil_the_count() -> None:
+    """Of 25 animals one or the other has lost a wing to the threshold in two samples of five."""
+    random = np.random.default_rng(6)
+    many = scene(np.full(SAMPLES, 25), random)
+    pieces = scene((np.arange(SAMPLES) % 5 < 2).astype(int), random, grown=0.2)
+    assert census(replace(many, blobs=many.blobs + pieces.blobs), SIZES) == 25
+
+
 def test_few_samples_tell_nothing() -> None:
     random = np.random.default_rng(3)
     assert census(scene(np.full(11, 4), random), SIZES) == 0

@@ -18,9 +18,10 @@ from tracker.config import ForegroundOptions
 from tracker.errors import ConfigError
 from tracker.foreground import Footprint, ForegroundModel, make_foreground, samples_wanted
 from tracker.foreground.ghosts import uncovered
+from tracker.foreground.grid import Grid
 from tracker.foreground.occluders import find_occluders
 from tracker.foreground.palette import color_bins
-from tracker.foreground.survey import rank_filter
+from tracker.foreground.survey import find_bodies, rank_filter
 from tracker.tracking import Tracker
 from tracker.types import COLOR_BINS, Frame, Image, Points
 
@@ -373,6 +374,45 @@ def test_nobody_near_leaves_a_ghost_while_the_light_sways(learner: str) -> None:
 
 
 # --- thin parts -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_bodies_are_what_is_left_without_tails(step: int) -> None:
+    """Corners are no tails, and where pictures are made smaller, nothing blurs them."""
+    grid = Grid.scaled((120, 120), 1 / step)
+    body, tail = np.zeros((2, 120 // step, 120 // step), np.uint8)
+    body[20:32, 10:40] = 255
+    tail[25 : 25 + 4 // step, 40:55] = 255
+    left = grid.bodies(body | tail)
+    assert not np.any(body & ~left)
+    assert np.count_nonzero(left & tail) <= 0.3 * np.count_nonzero(tail)
+    (blob,) = find_bodies(body | tail, grid, 3)
+    whole = np.count_nonzero(body) * grid.cell_area
+    assert blob.sample == 3
+    assert blob.area == pytest.approx(1.05 * whole, rel=0.05)
+    np.testing.assert_allclose(blob.mean, (np.array([24.5, 25.5]) + 0.5) * step - 0.5, atol=step)
+
+
+def test_a_survey_tells_bodies_where_objects_have_tails() -> None:
+    """What limbs weigh later, the sizes must leave out too: else two bodies pass for one object."""
+
+    def seen(tail: int) -> tuple[float, float]:
+        world, samples = World(), []
+        for x in range(20, 100, 4):
+            picture = np.array(world.draw((float(x), 60.0)))
+            picture[60:62, x : x + tail] = BLUE
+            samples.append(picture)
+        scene = make_foreground(ForegroundOptions(), SIZE, samples, live=False).scene
+        assert len(scene.bodies) == len(scene.blobs)
+        whole, body = (
+            float(np.median([b.area for b in blobs if not b.border]))
+            for blobs in (scene.blobs, scene.bodies)
+        )
+        return whole, body
+
+    without, (whole, body) = seen(0)[0], seen(45)
+    assert whole > 1.25 * without
+    assert body == pytest.approx(without, rel=0.12)
 
 
 @pytest.mark.parametrize("flat", [True, False])

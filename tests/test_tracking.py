@@ -891,6 +891,28 @@ def test_two_who_came_as_one_and_part_are_two_as_soon_as_there_is_ground_between
     assert counts[seen + 5 :] == [2] * (55 - seen)
 
 
+@pytest.mark.parametrize("speed", [0.25, 1.0])
+def test_two_small_ones_seen_from_above_are_two_once_they_are_apart(speed: float) -> None:
+    """One track grew with both of them: together they are no more than one large one."""
+    blobs = tuple(
+        Blob(np.array([60.0 + 9 * i, y]), ROUND, 144 * np.pi, border=False, sample=i)
+        for i in range(20)
+        for y in (40.0, 200.0)
+    )
+    tracker = Tracker(scene=Scene(size=(640, 240), blobs=blobs, samples=20))
+    small = 0.75 * ROUND
+    ways = 2 + speed * np.arange(120)
+    pixels = [
+        union(filled(np.array([300 - way, 120]), small), filled(np.array([300 + way, 120]), small))
+        for way in ways
+    ]
+    counts = [len(snapshot.tracks) for snapshot in follow(pixels, tracker)]
+    between = 2 * ways - 4 * np.sqrt(27)  # px of ground
+    assert counts[int(np.argmax(between > 0))] == 1
+    seen = int(np.argmax(between > 1.2 * 4 * np.sqrt(27)))
+    assert counts[seen + 5 :] == [2] * (115 - seen)
+
+
 def test_a_look_back_teaches_the_number_and_withdraws_ghosts() -> None:
     places = [(60.0 + 60 * i, 80.0) for i in range(4)]
     ghost = (150.0, 160.0)

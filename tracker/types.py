@@ -115,6 +115,9 @@ class Scene:
     blobs
         Patches of foreground in frames that were looked at beforehand: they teach the size model,
         and whether the number of objects ever changes.
+    bodies
+        The same patches, their thin parts (tails, legs) counting as little as they do in the points
+        of a frame where objects are seen from above; none where that makes no difference.
     samples
         How many frames these were.
     occluders
@@ -125,6 +128,7 @@ class Scene:
 
     size: tuple[int, int] | None = None
     blobs: tuple[Blob, ...] = ()
+    bodies: tuple[Blob, ...] = ()
     samples: int = 0
     occluders: NDArray[np.bool_] | None = None
     step: float = 1.0
@@ -143,8 +147,8 @@ class Footprint:
     covariances
         Shape (k, 2, 2), px².
     flat
-        True where the objects head anywhere, as animals seen from above; then a thin part is a
-        tail or a leg and says little of where the body is. What stands upright stands on it.
+        True where the objects are seen from above, as animals are: then a thin part is a tail or a
+        leg and says little of where the body is. What stands upright stands on it.
     """
 
     means: Array

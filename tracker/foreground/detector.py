@@ -13,7 +13,7 @@ from tracker.foreground.base import Footprint
 from tracker.foreground.channels import at
 from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.palette import color_bins
-from tracker.foreground.patches import Patches
+from tracker.foreground.patches import Patches, solidity
 from tracker.foreground.shadow import FloatPixels, ShadowTest, grey_objects, is_grey
 from tracker.foreground.steadiness import Steadiness
 from tracker.foreground.sunlight import Shading
@@ -24,13 +24,6 @@ SETTLE_SECONDS = 0.3
 
 BETWEEN = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)), np.uint8)
 """Reach, in cells, of one part of an object to the next: objects have some 350 cells."""
-
-
-THIN = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)), np.uint8)
-"""What does not fit into a thin part of an object, cells."""
-
-LIMB = 0.1
-"""Weight of the cells of a thin part."""
 
 
 class Background(Protocol):
@@ -125,7 +118,7 @@ class Detector:
         cells = np.flatnonzero(mask > 0)
         weights = np.full(len(cells), self.grid.cell_area)
         if protect is not None and protect.flat:
-            weights[limbs(mask, cells)] *= LIMB
+            weights *= solidity(self.grid.bodies(mask), cells, Patches.of(mask, cells))
         return Points(
             self.grid.coordinates(cells),
             weights=weights,
@@ -138,17 +131,6 @@ class Detector:
     def _changed(self, image: Image) -> Mask:
         changed = self.background.foreground(image)
         return np.asarray(cv2.bitwise_and(changed, self.region), np.uint8)
-
-
-def limbs(mask: Mask, cells: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return which of the `cells` of `mask` are thin parts that hang on a body: tails, legs.
-
-    They say little of where the body is. A patch that is thin all over is a body itself.
-    """
-    body = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, THIN)).take(cells) > 0
-    patches = Patches.of(mask, cells)
-    bodied = patches.total(body) > 0
-    return np.asarray(~body & bodied[patches.labels])
 
 
 def clean(changed: Mask, image: Image, background: Background, shadow: ShadowTest | None) -> Mask:

@@ -17,6 +17,12 @@ from tracker.types import Array, Image
 Mask = NDArray[np.uint8]
 """Shape (height, width) of the raster, 255 where set and 0 elsewhere, as OpenCV has it."""
 
+THIN = np.ones((3, 3), np.uint8)
+"""What does not fit into a thin part of an object, cells: small fish are five wide,"""
+
+THIN_BLURRED = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)), np.uint8)
+"""and where the picture is blurred, which makes everything wider by two."""
+
 FOOTPRINT_REACH = 2.5
 """Standard deviations of an object's extent that count as its footprint; its outline is at 2."""
 
@@ -52,6 +58,18 @@ class Grid:
         """Pixels of the picture that one cell covers, px²."""
         return self.step[0] * self.step[1]
 
+    @property
+    def blurred(self) -> bool:
+        """Whether pictures are blurred, as there are no pixels to average."""
+        return self.cells == self.picture
+
+    def bodies(self, mask: Mask) -> Mask:
+        """Return `mask` without thin parts: tails and legs, but for where they begin."""
+        thin = THIN_BLURRED if self.blurred else THIN
+        # Corners, which do not fit in either, are no limbs.
+        bodies = cv2.dilate(cv2.morphologyEx(mask, cv2.MORPH_OPEN, thin), thin)
+        return np.asarray(cv2.bitwise_and(bodies, mask), np.uint8)
+
     def shrink(self, image: Image) -> Image:
         """Return a picture on the raster, its pixel noise averaged out; always of three channels.
 
@@ -70,7 +88,7 @@ class Grid:
 
     def coarsen(self, image: Image) -> Image:
         """Do what `shrink` does to a picture, or to one that was reduced to a finer raster."""
-        if self.cells == self.picture:
+        if self.blurred:
             return np.asarray(cv2.blur(self.reduce(image), (3, 3)), dtype=np.uint8)
         return self.reduce(image)
 

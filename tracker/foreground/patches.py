@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from tracker.foreground.grid import Mask
 
+LIMB = 0.1
+"""Weight of the cells of a thin part."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patches:
@@ -43,3 +46,14 @@ class Patches:
     def total(self, values: NDArray[np.floating | np.bool_]) -> NDArray[np.float64]:
         """Return the sum over each patch of `values`, one for each cell, shape (count,)."""
         return np.asarray(np.bincount(self.labels, values, len(self.sizes)), np.float64)
+
+
+def solidity(bodies: Mask, cells: NDArray[np.intp], patches: Patches) -> NDArray[np.float64]:
+    """Return how much each of the `cells` of some patches counts, shape (n,), at most 1.
+
+    Thin parts that hang on a body, what `bodies` is without, say little of where the body is. A
+    patch that is thin all over is a body itself.
+    """
+    body = bodies.take(cells) > 0
+    bodied = patches.total(body) > 0
+    return np.where(~body & bodied[patches.labels], LIMB, 1.0)

@@ -16,9 +16,9 @@ from tracker.foreground.channels import largest_channel
 from tracker.foreground.ghosts import uncovered
 from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.light import LOOKED_AT, gain, local_gain
-from tracker.foreground.patches import Patches
+from tracker.foreground.patches import Patches, solidity
 from tracker.foreground.standing import Usual, beneath, restless
-from tracker.types import Blob, Image
+from tracker.types import Array, Blob, Image
 
 ENOUGH = 48
 """Samples that suffice for the median and the noise."""
@@ -264,30 +264,44 @@ def find_patches(
     """Return the connected patches of `mask`, that of some sample, but for the smallest."""
     cells = np.flatnonzero(mask > 0)
     found = Patches.of(mask, cells)
-    labels, sizes = found.labels, found.sizes
-    x, y = grid.coordinates(cells).T
-    means = np.stack([found.total(along) for along in (x, y)]) / np.maximum(sizes, 1)
-    x, y = x - means[0].take(labels), y - means[1].take(labels)
-    # A cell is itself an extended thing: a uniform square of side s has variance s²/12.
-    cell = np.diag(np.square(grid.step)) / 12.0
-    xx, xy, yy = (found.total(product) for product in (x * x, x * y, y * y))
+    sizes, told = found.sizes, _told(found)
     differences = largest_channel(cv2.absdiff(image, reference)).take(cells)
     # Patch by patch, and from the smallest difference to the largest within each.
-    order = np.sort(labels.astype(np.int64) << 8 | differences) & 255
+    order = np.sort(found.labels.astype(np.int64) << 8 | differences) & 255
     first = np.cumsum(sizes) - sizes
-    told = np.flatnonzero(sizes >= SMALLEST_CELLS)
     size, start = sizes[told], first[told]
-    scatters = np.array([[xx, xy], [xy, yy]])[:, :, told].transpose(2, 0, 1)
-    scatters = scatters / size[:, None, None] + cell
     contrasts = (order[start + (size - 1) // 2] + order[start + size // 2]) / 2
-    areas, borders = size * grid.cell_area, found.border[told]
-    told_one_by_one = zip(
-        means.T[told], scatters, areas.tolist(), borders.tolist(), contrasts.tolist(), strict=True
-    )
-    return [
-        Patch(Blob(mean, scatter, area, border, sample), contrast)
-        for mean, scatter, area, border, contrast in told_one_by_one
-    ]
+    blobs = _blobs(found, cells, np.ones(len(cells)), grid, sample)
+    return [*map(Patch, blobs, contrasts.tolist())]
+
+
+def find_bodies(mask: Mask, grid: Grid, sample: int) -> list[Blob]:
+    """Return the same patches, of which thin parts count little; see `solidity`."""
+    cells = np.flatnonzero(mask > 0)
+    found = Patches.of(mask, cells)
+    return _blobs(found, cells, solidity(grid.bodies(mask), cells, found), grid, sample)
+
+
+def _told(found: Patches) -> NDArray[np.intp]:
+    """Return the numbers of the patches that say anything of objects."""
+    return np.flatnonzero(found.sizes >= SMALLEST_CELLS)
+
+
+def _blobs(
+    found: Patches, cells: NDArray[np.intp], weights: Array, grid: Grid, sample: int
+) -> list[Blob]:
+    """Return the moments of the patches that say anything of objects, cells counting as told."""
+    told, places = _told(found), grid.coordinates(cells).T
+    mass = np.maximum(found.total(weights), 1e-9)
+    means = np.stack([found.total(weights * along) for along in places]) / mass
+    x, y = places - means.take(found.labels, axis=1)
+    # A cell is itself an extended thing: a uniform square of side s has variance s²/12.
+    cell = np.diag(np.square(grid.step)) / 12.0
+    xx, xy, yy = (found.total(weights * product) / mass for product in (x * x, x * y, y * y))
+    scatters = np.array([[xx, xy], [xy, yy]])[:, :, told].transpose(2, 0, 1) + cell
+    areas, borders = mass[told] * grid.cell_area, found.border[told]
+    one_by_one = zip(means.T[told], scatters, areas.tolist(), borders.tolist(), strict=True)
+    return [Blob(mean, scatter, area, border, sample) for mean, scatter, area, border in one_by_one]
 
 
 def typical_area(patches: Sequence[Patch]) -> float | None:

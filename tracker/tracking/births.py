@@ -24,7 +24,7 @@ from tracker.tracking.blobs import Blobs
 from tracker.tracking.lattice import Indices, cut
 from tracker.tracking.sizes import SizeModel
 from tracker.tracking.state import Objects, State
-from tracker.types import Array, Event
+from tracker.types import Array, Event, Points
 
 _GROUP = 1.6  # patches beyond this multiple of the typical area may hold several objects
 MOST = 6  # objects looked for in one patch
@@ -230,7 +230,7 @@ def resolve(
     asked = order[crowded[order]]
     number, _ = affordable(rest.mass[asked] / rest.spacing**2)
     for b in asked[:number]:
-        count = split(rest.coordinates[rest.labels == b], rest.spacing, sizes)
+        count = split(rest.points(rest.labels == b), sizes)
         found = found.joined(Newborn.counted(count))
     return found
 
@@ -306,14 +306,14 @@ def _come_in(rest: Blobs, sizes: SizeModel, picture: tuple[int, int] | None) -> 
     return share
 
 
-def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) -> Count:
+def split(points: Points, sizes: SizeModel, *, most: int = MOST) -> Count:
     """Fit 1, 2, ... objects to a patch and keep the best explanation.
 
     Each count is scored by the likelihood of the patch and of the empty cells around it, worth
     a limited number of independent samples, by how far the objects' sizes are from typical ones,
     and by a price for each object: the logarithm of its posterior probability, up to a constant.
     """
-    patch = _Patch.of(points, spacing, sizes)
+    patch = _Patch.of(points, sizes)
     expected = float(sizes.areas(patch.single.mean)[0])
     most = int(min(most, np.ceil(patch.single.mass[0] / (0.5 * expected))))
     best, best_score, worse = patch.single, -np.inf, 0
@@ -335,11 +335,11 @@ def split(points: Array, spacing: float, sizes: SizeModel, *, most: int = MOST) 
     return Count(best, chances / chances.sum())
 
 
-def united(points: Array, spacing: float, sizes: SizeModel, parts: Stats) -> bool:
+def united(points: Points, sizes: SizeModel, parts: Stats) -> bool:
     """Tell whether a patch is rather one object of another kind than the parts it is taken for."""
-    patch = _Patch.of(points, spacing, sizes)
+    patch = _Patch.of(points, sizes)
     # As they are at first, and then at their best.
-    return patch.another(parts, sizes) > 0 and len(split(points, spacing, sizes).parts.mass) == 1
+    return patch.another(parts, sizes) > 0 and len(split(points, sizes).parts.mass) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,12 +371,16 @@ class _Patch:
     rise: Array
 
     @classmethod
-    def of(cls, points: Array, spacing: float, sizes: SizeModel) -> _Patch:
-        """Return the patch of `points` on a lattice that is just fine enough."""
-        whole = float(len(points)) * spacing**2
+    def of(cls, patch: Points, sizes: SizeModel) -> _Patch:
+        """Return a patch on a lattice that is just fine enough."""
+        points, weights = patch.coordinates, patch.weights
+        if weights is None:
+            weights = np.full(len(points), patch.spacing**2)
         middle = points.T.copy().mean(axis=1)[None]
-        points, spacing = _coarsened(points, spacing, float(sizes.areas(middle)[0]))
-        free = collect(points, np.full((1, len(points)), whole / len(points)))
+        points, spacing = _coarsened(
+            points, weights / weights.max(), patch.spacing, float(sizes.areas(middle)[0])
+        )
+        free = collect(points, np.full((1, len(points)), weights.sum() / len(points)))
         # A point stands for a square: a line of them is not of no width.
         free = Stats(free.mass, free.mean, free.scatter + spacing**2 / 12 * np.eye(2))
         single = Stats(free.mass, free.mean, sizes.clamp(free.scatter, free.mean))
@@ -532,10 +536,11 @@ def _sized(
     return stretch, score, score > begin
 
 
-def _coarsened(points: Array, spacing: float, area: float) -> tuple[Array, float]:
+def _coarsened(points: Array, weights: Array, spacing: float, area: float) -> tuple[Array, float]:
     """Return the points on a lattice just fine enough for objects of some area, and its spacing.
 
-    A cell of it is there where at least half of it was: the count does not hang on single points.
+    A cell of it is there where at least half of it was: the count does not hang on single points,
+    nor on those that count little.
     In a patch too large for all that are looked for, cells are larger: it holds more than those.
     """
     low = np.array([column.min() for column in points.T])
@@ -543,10 +548,10 @@ def _coarsened(points: Array, spacing: float, area: float) -> tuple[Array, float
     most = max(len(points) / _MOST_POINTS, box / spacing**2 / _MOST_CELLS)
     factor = max(round(np.sqrt(area / _CELLS) / spacing), ceil(np.sqrt(most)))
     if factor < 2:
-        return points, spacing
+        return points[weights >= 0.5], spacing
     cells = np.rint((points - low) / spacing).astype(np.intp) // factor
     width = int(cells[:, 0].max()) + 1
-    filled = np.bincount(cells[:, 1] * width + cells[:, 0])
+    filled = np.bincount(cells[:, 1] * width + cells[:, 0], weights)
     rows, columns = np.divmod(np.flatnonzero(filled >= min(factor**2 / 2, filled.max())), width)
     coarse = np.stack([columns, rows], axis=1) * factor + (factor - 1) / 2
     return low + spacing * coarse, spacing * factor

@@ -78,6 +78,10 @@ class Blobs:
         end = np.minimum(end.take(row), self.edges.take(run + 1))
         return ellipse.take(row), self.owners.take(run), begin, end
 
+    def points(self, which: NDArray[np.bool_]) -> Points:
+        """Return some of the points."""
+        return Points(self.coordinates[which], self.weights[which], spacing=self.spacing)
+
     def part(self, which: NDArray[np.bool_]) -> Blobs:
         """Return the patches that some of the points make."""
         if self.lattice is None or not which.any():

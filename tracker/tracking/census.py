@@ -14,7 +14,7 @@ _MISCOUNTED = 0.05  # of the objects of a sample: parts of groups
 _EXACT = 0.5  # share of the samples that must show just as many: in a crowd nobody counts so well
 _WHOLE = 0.5  # of the typical area that makes an object,
 _PART = 0.1  # and what is still something: a piece, or an object of another kind
-_OTHERS = 1 / 3  # share of the samples that may show such
+_OTHERS = 1 / 3  # share of the samples that may show more of such than may be miscounted
 
 
 def census(scene: Scene, sizes: SizeModel) -> int:
@@ -34,8 +34,8 @@ def census(scene: Scene, sizes: SizeModel) -> int:
     counts = np.bincount(sample, objects, scene.samples)
     usual = float(np.quantile(counts, _USUAL, method="nearest"))
     off = np.abs(counts - usual)
-    others = np.unique(sample[(size > _PART) & (size <= _WHOLE)])
-    if len(others) > _OTHERS * scene.samples:
+    others = np.bincount(sample[(size > _PART) & (size <= _WHOLE)], minlength=scene.samples)
+    if (others > _MISCOUNTED * usual).mean() > _OTHERS:
         return 0
     steady, exact = (off <= _MISCOUNTED * usual).mean(), (off == 0).mean()
     return int(usual) if steady >= _STEADY and exact >= _EXACT else 0

@@ -406,10 +406,9 @@ def unite(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
         return state, info
     asked = several[turn % len(several)]
     patch, members = large[asked], np.flatnonzero(members[asked])
-    points = blobs.coordinates[blobs.labels == patch]
     parts = Stats(objects.mass[members], objects.means[members], objects.extents[members])
     piece = objects.piece.copy()
-    if not united(points, blobs.spacing, sizes, parts):
+    if not united(blobs.points(blobs.labels == patch), sizes, parts):
         piece[members] = np.nan
         return state.with_objects(replace(objects, piece=piece)), info
     means = objects.means[members]

@@ -37,6 +37,7 @@ from tracker.types import COLOR_BINS, Array
 
 _EXCESS = 1.6  # foreground beyond this multiple of an object's area wants another explanation
 _ENTIRE = 0.6  # of the typical area: a patch that is an object, and no part of one
+_SCATTERED = 0.45  # share of their ellipse below which patches are far apart
 _EXPLAINED = 1.35  # reach, in radii, within which an object explains a point
 _SETTLED = 0.002  # standard deviations: a fit that moves less in a round is done,
 _GRAIN = 0.02  # of the spacing: or less than this
@@ -263,8 +264,7 @@ def _alone_or_not(
     asked = asked[:number]
     of_points, found = groups.of_points(blobs), NOBODY
     for k in asked:
-        points = blobs.coordinates[of_points == groups.of_object[k]]
-        count = split(points, blobs.spacing, sizes)
+        count = split(blobs.points(of_points == groups.of_object[k]), sizes)
         parts = count.parts
         examined[k], lone[k] = foreground[k], len(parts.mass) == 1
         nearest = int(((parts.mean - means[k]) ** 2).sum(axis=1).argmin())
@@ -280,13 +280,17 @@ def _alone_or_not(
 def _beside(blobs: Blobs, groups: Groups, sizes: SizeModel) -> NDArray[np.bool_]:
     """Return which groups hold patches beside one another that are objects each, shape (G,).
 
-    Of one that stands upright the parts are above one another.
+    Of one that stands upright the parts are above one another; those of one that lies flat have no
+    ground between them that is as large as they are.
     """
+    whole = blobs.mass > _ENTIRE * sizes.areas(blobs.means)
+    if not sizes.upright:
+        several = np.bincount(groups.of_patch[whole], minlength=len(groups) + 1)[: len(groups)] > 1
+        outlines = 4 * np.pi * np.sqrt(determinants(groups.patches.scatter))
+        return np.asarray(several & (groups.patches.mass < _SCATTERED * outlines))
     left, right = np.full(len(groups) + 1, -np.inf), np.full(len(groups) + 1, np.inf)
-    if sizes.upright:
-        whole = blobs.mass > _ENTIRE * sizes.areas(blobs.means)
-        np.maximum.at(left, groups.of_patch[whole], blobs.boxes[whole, 0])
-        np.minimum.at(right, groups.of_patch[whole], blobs.boxes[whole, 2])
+    np.maximum.at(left, groups.of_patch[whole], blobs.boxes[whole, 0])
+    np.minimum.at(right, groups.of_patch[whole], blobs.boxes[whole, 2])
     return np.asarray(left > right)[: len(groups)]
 
 
@@ -539,9 +543,9 @@ def _doubts(
     number, _ = affordable(groups.patches.mass[due] / blobs.spacing**2, spent)
     for group in due[:number]:
         members = np.flatnonzero(own == group)
-        points = blobs.coordinates[groups.of_points(blobs) == group]
+        points = blobs.points(groups.of_points(blobs) == group)
         most = min(len(members), MOST)
-        enough = len(split(points, blobs.spacing, sizes, most=most).parts.mass)
+        enough = len(split(points, sizes, most=most).parts.mass)
         if enough == most:  # and perhaps more
             enough = len(members)
         share = exposed[members] / objects.areas[members]

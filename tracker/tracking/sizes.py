@@ -138,6 +138,11 @@ class SizeModel:
         return self.lengths(means) ** 2
 
     @property
+    def flat(self) -> bool:
+        """Whether objects are seen from above: they have any heading, and one size everywhere."""
+        return not self.upright and not self.slope
+
+    @property
     def smallest(self) -> float:
         """The area of a typical object where these are smallest, px²."""
         return min(self.intercept + self.slope * row for row in self.rows) ** 2

@@ -433,8 +433,9 @@ class State:
     @property
     def footprint(self) -> Footprint:
         """Where the objects are; background models must not learn there."""
-        flat = self.sizes is not None and not self.sizes.upright
-        return Footprint(self.objects.means, self.objects.extents, flat)
+        return Footprint(
+            self.objects.means, self.objects.extents, self.sizes is not None and self.sizes.flat
+        )
 
     @property
     def whole(self) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from tracker.tracking.census import census
 from tracker.tracking.sizes import NO_PATCHES, Patches, distinct, fit_sizes
 from tracker.tracking.state import State
-from tracker.types import Scene
+from tracker.types import Blob, Scene
 
 
 def surveyed(state: State, scene: Scene) -> State:
@@ -17,10 +18,27 @@ def surveyed(state: State, scene: Scene) -> State:
 
     What it knew before stays where the survey has too little to tell.
     """
-    whole = [b for b in scene.blobs if not b.border]
-    if not whole:
+    if all(b.border for b in scene.blobs):
         return state
-    patches = distinct(
+    patches = _whole(scene.blobs)
+    sizes = fit_sizes(patches)
+    # What was seen before was seen with less knowledge of the place.
+    state = replace(state, surveyed=patches.thinned(), patches=NO_PATCHES)
+    if sizes is None:
+        return state
+    state = replace(state, population=census(scene, sizes), sizes=sizes, alike=sizes.alike)
+    if not sizes.flat or not scene.bodies:
+        return state
+    # Limbs count little from now on.
+    patches = _whole(scene.bodies)
+    sizes = fit_sizes(patches)
+    return state if sizes is None else replace(state, sizes=sizes, surveyed=patches.thinned())
+
+
+def _whole(blobs: Sequence[Blob]) -> Patches:
+    """Return the patches that the border of the picture does not cut, each where it was new."""
+    whole = [b for b in blobs if not b.border]
+    return distinct(
         Patches(
             np.array([b.mean for b in whole]),
             np.array([b.covariance for b in whole]),
@@ -28,10 +46,3 @@ def surveyed(state: State, scene: Scene) -> State:
         ),
         np.array([b.sample for b in whole]),
     )
-    sizes = fit_sizes(patches)
-    # What was seen before was seen with less knowledge of the place.
-    state = replace(state, surveyed=patches.thinned(), patches=NO_PATCHES)
-    if sizes is None:
-        return state
-    population = census(scene, sizes)
-    return replace(state, sizes=sizes, population=population, alike=sizes.alike)
