@@ -891,6 +891,17 @@ def test_two_who_came_as_one_and_part_are_two_as_soon_as_there_is_ground_between
     assert counts[seen + 5 :] == [2] * (55 - seen)
 
 
+def test_who_comes_into_an_unknown_place_bit_by_bit_is_no_crowd() -> None:
+    """A foot and a head came first, and what they did not explain began again and again."""
+    tracker = Tracker(scene=Scene(size=(640, 480)))
+    tall = np.diag([400.0, 2500.0])
+    walker = [filled(np.array([-38.0 + 2 * i, 240.0]), tall) for i in range(60)]
+    inside = [pixels[pixels[:, 0] >= 0] for pixels in walker]
+    for i in range(6):
+        inside[i] = inside[i][np.abs(inside[i][:, 1] - 240) > 20]
+    assert max(len(snapshot.tracks) for snapshot in follow(inside, tracker)) == 2
+
+
 @pytest.mark.parametrize("speed", [0.25, 1.0])
 def test_two_small_ones_seen_from_above_are_two_once_they_are_apart(speed: float) -> None:
     """One track grew with both of them: together they are no more than one large one."""

@@ -209,7 +209,8 @@ def resolve(
     if sizes is None:
         typical = np.median(state.objects.areas) if len(state.objects) else 0.0
         largest = rest.mass.max() if not len(state.objects) else typical
-        kept = rest.mass >= max(_SMALLEST, _SHARE * float(largest))
+        # What is more of a patch with an object is the object coming into view.
+        kept = untouched & (rest.mass >= max(_SMALLEST, _SHARE * float(largest)))
         return Newborn.uncounted(Stats(rest.mass[kept], rest.means[kept], rest.scatters[kept]))
     expected = sizes.newborn(rest.means)
     least = _least(rest.means, sizes, options)
