@@ -29,12 +29,12 @@ def discs(*centres: tuple[float, float], radius: float = RADIUS) -> Array:
     return pixels[np.any(near, axis=0)]
 
 
-def counted(points: Array) -> Count:
+def counted(points: Array, weights: Array | None = None) -> Count:
     places = np.array([[x, y] for x in (30.0, 100.0, 170.0) for y in (20.0, 50.0, 80.0)])
     patches = Patches(places, np.tile(EXTENT, (9, 1, 1)), np.full(9, np.pi * RADIUS**2))
     sizes = fit_sizes(patches)
     assert sizes is not None
-    return split(Points(points), sizes)
+    return split(Points(points, weights), sizes)
 
 
 @pytest.mark.parametrize("upright", [False, True])
@@ -73,13 +73,17 @@ def test_limbs_that_cross_do_not_hide_the_bodies() -> None:
     _, first = np.unique(legs, axis=0, return_index=True)
     legs = legs[first]
     body = (legs[:, None] == bodies).all(axis=2).any(axis=1)
-    places = np.array([[x, y] for x in (30.0, 100.0, 170.0) for y in (20.0, 50.0, 80.0)])
-    sizes = fit_sizes(Patches(places, np.tile(EXTENT, (9, 1, 1)), np.full(9, np.pi * RADIUS**2)))
-    assert sizes is not None
-    count = split(Points(legs, np.where(body, 1.0, 0.1)), sizes)
+    count = counted(legs, np.where(body, 1.0, 0.1))
     assert len(count.parts.mass) == 2
     assert count.chance > 0.99
     np.testing.assert_allclose(np.sort(count.parts.mean[:, 0]), [80, 112], atol=1)
+
+
+def test_a_few_heavy_points_do_not_hide_the_others() -> None:
+    patch = discs((80, 50), (104, 50))
+    weights = np.ones(len(patch))
+    weights[:3] = 1000.0
+    assert len(counted(patch, weights).parts.mass) == 2
 
 
 def test_doubt_grows_as_two_discs_become_one() -> None:

@@ -34,6 +34,7 @@ _INSIDE, _OUTSIDE = 0.85, 0.03  # probability of foreground within and without a
 _EVIDENCE = 30.0  # effective samples of one object
 _ENOUGH = 2  # counts in a row that explain a patch worse: more would not do better
 _CELLS = 150.0  # that an object is made of where objects are counted, about
+_BODY = 0.9  # quantile of the weights of a patch that those of a body have: more than limbs have
 _MOST_POINTS, _MOST_CELLS = 1200.0, 3000.0  # of what is counted in, and of the box around it
 _PRICE = 8.0  # nats that one more object must gain
 _ANOTHER_EVIDENCE = 60.0  # effective samples of one object of another kind
@@ -378,8 +379,9 @@ class _Patch:
         if weights is None:
             weights = np.full(len(points), patch.spacing**2)
         middle = points.T.copy().mean(axis=1)[None]
+        usual = np.quantile(weights, _BODY)
         points, spacing = _coarsened(
-            points, weights / weights.max(), patch.spacing, float(sizes.areas(middle)[0])
+            points, weights / usual, patch.spacing, float(sizes.areas(middle)[0])
         )
         free = collect(points, np.full((1, len(points)), weights.sum() / len(points)))
         # A point stands for a square: a line of them is not of no width.
