@@ -21,7 +21,7 @@ from tracker.foreground.ghosts import uncovered
 from tracker.foreground.grid import Grid
 from tracker.foreground.occluders import find_occluders
 from tracker.foreground.palette import color_bins
-from tracker.foreground.survey import find_bodies, rank_filter
+from tracker.foreground.survey import find_patches, rank_filter
 from tracker.tracking import Tracker
 from tracker.types import COLOR_BINS, Frame, Image, Points
 
@@ -386,11 +386,14 @@ def test_bodies_are_what_is_left_without_tails(step: int) -> None:
     left = grid.bodies(body | tail)
     assert not np.any(body & ~left)
     assert np.count_nonzero(left & tail) <= 0.3 * np.count_nonzero(tail)
-    (blob,) = find_bodies(body | tail, grid, 3)
+    nothing = np.zeros((*body.shape, 3), np.uint8)
+    (patch,) = find_patches(body | tail, nothing, nothing, grid, 3)
     whole = np.count_nonzero(body) * grid.cell_area
-    assert blob.sample == 3
-    assert blob.area == pytest.approx(1.05 * whole, rel=0.05)
-    np.testing.assert_allclose(blob.mean, (np.array([24.5, 25.5]) + 0.5) * step - 0.5, atol=step)
+    assert patch.body.sample == 3
+    assert patch.body.area == pytest.approx(1.05 * whole, rel=0.05)
+    np.testing.assert_allclose(
+        patch.body.mean, (np.array([24.5, 25.5]) + 0.5) * step - 0.5, atol=step
+    )
 
 
 def test_a_survey_tells_bodies_where_objects_have_tails() -> None:

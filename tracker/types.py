@@ -51,7 +51,7 @@ class Points:
     coordinates
         Shape (n, 2), columns x, y, in pixels of the original image.
     weights
-        Shape (n,), how many original pixels each point stands for; None means one each.
+        Shape (n,), how many original pixels each point stands for; None means those of its cell.
     colors
         Shape (n,), the index of each point's colour in a palette of `COLOR_BINS` bins, or None
         where the stream has no colour.
@@ -77,6 +77,13 @@ class Points:
 
     def __len__(self) -> int:
         return len(self.coordinates)
+
+    @property
+    def masses(self) -> Array:
+        """Shape (n,), the weights, px², also where there are none."""
+        if self.weights is None:
+            return np.full(len(self), self.spacing**2)
+        return self.weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
 from typing import Self
 
 import numpy as np
@@ -31,14 +30,13 @@ from tracker.foreground.survey import (
     Patch,
     Statistics,
     background_statistics,
-    find_bodies,
     find_patches,
     one_light,
     side_by_side,
     typical_area,
     typical_contrast,
 )
-from tracker.types import Blob, Image, Scene
+from tracker.types import Image, Scene
 
 __all__ = ["Footprint", "ForegroundModel", "make_foreground", "sample_grid", "samples_wanted"]
 
@@ -130,7 +128,7 @@ def make_foreground(
     scene = Scene(
         size=size,
         blobs=tuple(patch.blob for patch in patches),
-        bodies=survey.bodies([*enough, *others]),
+        bodies=tuple(patch.body for patch in patches),
         samples=len(used),
         occluders=occluders,
         step=float(np.sqrt(survey.grid.cell_area)),
@@ -207,11 +205,11 @@ def _review(opening: Opening, grid: Grid, options: ForegroundOptions) -> Scene |
     images = opening.review()
     if images is None:
         return None
-    survey = _Survey.of(dict(enumerate(images)), grid, options)
+    patches = _Survey.of(dict(enumerate(images)), grid, options).patches
     return Scene(
         size=grid.picture,
-        blobs=tuple(patch.blob for patch in survey.patches),
-        bodies=survey.bodies(range(len(images))),
+        blobs=tuple(patch.blob for patch in patches),
+        bodies=tuple(patch.body for patch in patches),
         samples=len(images),
         step=float(np.sqrt(grid.cell_area)),
     )
@@ -293,12 +291,6 @@ class _Survey:
     def _look_again(self, samples: Mapping[int, Image]) -> None:
         self.patches, self.masks = [], []
         self.look(samples)
-
-    def bodies(self, numbers: Sequence[int]) -> tuple[Blob, ...]:
-        """Return what the patches are but for their thin parts, by the numbers of the samples."""
-        numbered = sorted(zip(numbers, self.masks, strict=True), key=lambda one: one[0])
-        found = side_by_side(lambda one: find_bodies(one[1], self.grid, one[0]), numbered)
-        return tuple(chain.from_iterable(found))
 
     def background(self) -> GaussianBackground:
         """Return the background in the light of most samples."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -248,13 +248,14 @@ class Patch:
 
     Parameters
     ----------
-    blob
-        Its moments.
+    blob, body
+        Its moments; and those with thin parts counting little, see `solidity`.
     contrast
         Median difference of its most different channel to the background, grey levels.
     """
 
     blob: Blob
+    body: Blob
     contrast: float
 
 
@@ -264,44 +265,30 @@ def find_patches(
     """Return the connected patches of `mask`, that of some sample, but for the smallest."""
     cells = np.flatnonzero(mask > 0)
     found = Patches.of(mask, cells)
-    sizes, told = found.sizes, _told(found)
+    sizes, places = found.sizes, grid.coordinates(cells).T
     differences = largest_channel(cv2.absdiff(image, reference)).take(cells)
     # Patch by patch, and from the smallest difference to the largest within each.
     order = np.sort(found.labels.astype(np.int64) << 8 | differences) & 255
     first = np.cumsum(sizes) - sizes
+    told = np.flatnonzero(sizes >= SMALLEST_CELLS)
     size, start = sizes[told], first[told]
     contrasts = (order[start + (size - 1) // 2] + order[start + size // 2]) / 2
-    blobs = _blobs(found, cells, np.ones(len(cells)), grid, sample)
-    return [*map(Patch, blobs, contrasts.tolist())]
 
+    def blobs(weights: Array) -> Iterator[Blob]:
+        """Yield the moments of the patches, of which each cell has such a weight."""
+        mass = np.maximum(found.total(weights), 1e-9)
+        means = np.stack([found.total(weights * along) for along in places]) / mass
+        x, y = places - means.take(found.labels, axis=1)
+        # A cell is itself an extended thing: a uniform square of side s has variance s²/12.
+        cell = np.diag(np.square(grid.step)) / 12.0
+        xx, xy, yy = (found.total(weights * product) / mass for product in (x * x, x * y, y * y))
+        scatters = np.array([[xx, xy], [xy, yy]])[:, :, told].transpose(2, 0, 1) + cell
+        areas, borders = mass[told] * grid.cell_area, found.border[told]
+        one_by_one = zip(means.T[told], scatters, areas.tolist(), borders.tolist(), strict=True)
+        return (Blob(*moments, sample) for moments in one_by_one)
 
-def find_bodies(mask: Mask, grid: Grid, sample: int) -> list[Blob]:
-    """Return the same patches, of which thin parts count little; see `solidity`."""
-    cells = np.flatnonzero(mask > 0)
-    found = Patches.of(mask, cells)
-    return _blobs(found, cells, solidity(grid.bodies(mask), cells, found), grid, sample)
-
-
-def _told(found: Patches) -> NDArray[np.intp]:
-    """Return the numbers of the patches that say anything of objects."""
-    return np.flatnonzero(found.sizes >= SMALLEST_CELLS)
-
-
-def _blobs(
-    found: Patches, cells: NDArray[np.intp], weights: Array, grid: Grid, sample: int
-) -> list[Blob]:
-    """Return the moments of the patches that say anything of objects, cells counting as told."""
-    told, places = _told(found), grid.coordinates(cells).T
-    mass = np.maximum(found.total(weights), 1e-9)
-    means = np.stack([found.total(weights * along) for along in places]) / mass
-    x, y = places - means.take(found.labels, axis=1)
-    # A cell is itself an extended thing: a uniform square of side s has variance s²/12.
-    cell = np.diag(np.square(grid.step)) / 12.0
-    xx, xy, yy = (found.total(weights * product) / mass for product in (x * x, x * y, y * y))
-    scatters = np.array([[xx, xy], [xy, yy]])[:, :, told].transpose(2, 0, 1) + cell
-    areas, borders = mass[told] * grid.cell_area, found.border[told]
-    one_by_one = zip(means.T[told], scatters, areas.tolist(), borders.tolist(), strict=True)
-    return [Blob(mean, scatter, area, border, sample) for mean, scatter, area, border in one_by_one]
+    wholes, bodies = blobs(np.ones(len(cells))), blobs(solidity(grid.bodies(mask), cells, found))
+    return [*map(Patch, wholes, bodies, contrasts.tolist())]
 
 
 def typical_area(patches: Sequence[Patch]) -> float | None:

@@ -12,7 +12,14 @@ from tracker.mixture.gaussian import (
     squared_distances,
 )
 from tracker.mixture.nouns import Mixture, Stats
-from tracker.mixture.planar import determinants, inverses, lengths, quadratic, sides
+from tracker.mixture.planar import (
+    determinants,
+    inverses,
+    lengths,
+    outline_areas,
+    quadratic,
+    sides,
+)
 
 __all__ = [
     "Coverage",
@@ -29,6 +36,7 @@ __all__ = [
     "lengths",
     "longer",
     "m_step",
+    "outline_areas",
     "quadratic",
     "sides",
     "silhouettes",

@@ -57,5 +57,11 @@ def lengths(matrices: Array) -> Array:
     return lengths
 
 
+def outline_areas(matrices: Array) -> Array:
+    """Return the areas of the ellipses at two standard deviations, of shape (..., 2, 2): 4π√|M|."""
+    outline_areas: Array = 4 * np.pi * np.sqrt(determinants(matrices))
+    return outline_areas
+
+
 def _entries(matrices: Array) -> tuple[Array, Array, Array]:
     return matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 1]

@@ -375,9 +375,7 @@ class _Patch:
     @classmethod
     def of(cls, patch: Points, sizes: SizeModel) -> _Patch:
         """Return a patch on a lattice that is just fine enough."""
-        points, weights = patch.coordinates, patch.weights
-        if weights is None:
-            weights = np.full(len(points), patch.spacing**2)
+        points, weights = patch.coordinates, patch.masses
         middle = points.T.copy().mean(axis=1)[None]
         usual = np.quantile(weights, _BODY)
         points, spacing = _coarsened(

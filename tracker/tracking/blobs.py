@@ -95,11 +95,9 @@ class Blobs:
 def find_blobs(points: Points) -> Blobs:
     """Join points that touch, diagonals included, into patches."""
     n, spacing = len(points), points.spacing
-    coordinates, weights, colors = points.coordinates, points.weights, points.colors
+    coordinates, weights, colors = points.coordinates, points.masses, points.colors
     if n == 0:
         return _NOTHING
-    if weights is None:
-        weights = np.full(n, spacing**2)
     lattice, order = Lattice.of(coordinates, spacing)
     if order is not None:
         coordinates, weights = coordinates[order], weights[order]

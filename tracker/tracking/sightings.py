@@ -19,10 +19,10 @@ from tracker.mixture import (
     Prior,
     Silhouettes,
     Stats,
-    determinants,
     inverses,
     longer,
     m_step,
+    outline_areas,
     sides,
     silhouettes,
     sums,
@@ -280,14 +280,14 @@ def _alone_or_not(
 def _beside(blobs: Blobs, groups: Groups, sizes: SizeModel) -> NDArray[np.bool_]:
     """Return which groups hold patches beside one another that are objects each, shape (G,).
 
-    Of one that stands upright the parts are above one another; those of one that lies flat have no
-    ground between them that is as large as they are.
+    Of one that stands upright the parts are above one another; those of any other have no ground
+    between them that is as large as they are.
     """
     whole = blobs.mass > _ENTIRE * sizes.areas(blobs.means)
     if not sizes.upright:
         several = np.bincount(groups.of_patch[whole], minlength=len(groups) + 1)[: len(groups)] > 1
-        outlines = 4 * np.pi * np.sqrt(determinants(groups.patches.scatter))
-        return np.asarray(several & (groups.patches.mass < _SCATTERED * outlines))
+        scattered = groups.patches.mass < _SCATTERED * outline_areas(groups.patches.scatter)
+        return np.asarray(several & scattered)
     left, right = np.full(len(groups) + 1, -np.inf), np.full(len(groups) + 1, np.inf)
     np.maximum.at(left, groups.of_patch[whole], blobs.boxes[whole, 0])
     np.minimum.at(right, groups.of_patch[whole], blobs.boxes[whole, 2])
@@ -603,9 +603,7 @@ def _behind(state: State, means: Array, extents: Array) -> Array:
         return np.zeros(len(means))
     ellipse, _ = state.hidden.inside(means, 4.0 * extents)
     cells = np.bincount(ellipse, minlength=len(means))
-    share: Array = np.minimum(
-        cells * state.scene.step**2 / (4 * np.pi * np.sqrt(determinants(extents))), 1.0
-    )
+    share: Array = np.minimum(cells * state.scene.step**2 / outline_areas(extents), 1.0)
     return share
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.mixture import determinants, lengths, quadratic, sides
+from tracker.mixture import lengths, outline_areas, quadratic, sides
 from tracker.tracking.lattice import Lattice
 from tracker.tracking.sizes import NO_PATCHES, Patches, SizeModel
 from tracker.types import COLOR_BINS, Array, Footprint, Scene
@@ -132,8 +132,7 @@ class Objects:
     @property
     def areas(self) -> Array:
         """Shape (k,), area of the outline at two standard deviations, px²."""
-        areas: Array = 4 * np.pi * np.sqrt(determinants(self.extents))
-        return areas
+        return outline_areas(self.extents)
 
     @property
     def filled(self) -> Array:
