@@ -277,6 +277,19 @@ def test_what_passes_for_a_shadow_but_is_uneven_is_an_object(learner: str) -> No
     assert overlap(points, car) > 0.75
 
 
+def test_where_nothing_casts_them_what_passes_for_shadows_is_objects(learner: str) -> None:
+    """As grey fish do on the tinted ground of a tank."""
+    world = World()
+    places = world.walk(50)
+    pictures = [world.draw(shade=world.inside(place)) for place in places]
+    samples = pictures if learner == "median" else []
+    options = ForegroundOptions(model=learner)  # type: ignore[arg-type]
+    foreground = make_foreground(options, SIZE, samples, live=not samples)
+    for index, picture in enumerate(pictures):
+        points = foreground.points(Frame(index, index / FPS, picture))
+    assert overlap(points, world.inside(places[-1])) > 0.75
+
+
 # --- light ---------------------------------------------------------------------------------------
 
 

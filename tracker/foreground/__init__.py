@@ -12,7 +12,7 @@ import numpy as np
 from tracker.config import ForegroundOptions
 from tracker.errors import ConfigError
 from tracker.foreground.base import Footprint, ForegroundModel
-from tracker.foreground.detector import Background, Detector, clean
+from tracker.foreground.detector import Background, Detector, Review, clean
 from tracker.foreground.gaussian import (
     OBJECT_CONTRAST,
     GaussianBackground,
@@ -23,7 +23,7 @@ from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.models import OpenCVBackground, ThresholdBackground
 from tracker.foreground.occluders import find_occluders
 from tracker.foreground.opening import Opening
-from tracker.foreground.shadow import ShadowTest, is_grey
+from tracker.foreground.shadow import UNCAST, ShadowTest, is_grey, uncast
 from tracker.foreground.sunlight import Shade
 from tracker.foreground.survey import (
     ENOUGH,
@@ -200,19 +200,20 @@ def _unsurveyed(name: str, options: ForegroundOptions, grid: Grid) -> Detector:
     )
 
 
-def _review(opening: Opening, grid: Grid, options: ForegroundOptions) -> Scene | None:
+def _review(opening: Opening, grid: Grid, options: ForegroundOptions) -> Review | None:
     """Look back at the first seconds of a live source as at the samples of a file."""
     images = opening.review()
     if images is None:
         return None
-    patches = _Survey.of(dict(enumerate(images)), grid, options).patches
-    return Scene(
+    survey = _Survey.of(dict(enumerate(images)), grid, options)
+    scene = Scene(
         size=grid.picture,
-        blobs=tuple(patch.blob for patch in patches),
-        bodies=tuple(patch.body for patch in patches),
+        blobs=tuple(patch.blob for patch in survey.patches),
+        bodies=tuple(patch.body for patch in survey.patches),
         samples=len(images),
         step=float(np.sqrt(grid.cell_area)),
     )
+    return Review(scene, survey.colorless)
 
 
 @dataclass(slots=True)
@@ -227,6 +228,7 @@ class _Survey:
     region: Mask
     patches: list[Patch] = field(default_factory=list)
     masks: list[Mask] = field(default_factory=list)
+    shadows: list[tuple[int, int]] = field(default_factory=list)
 
     @classmethod
     def of(cls, samples: Mapping[int, Image], grid: Grid, options: ForegroundOptions) -> Self:
@@ -242,6 +244,9 @@ class _Survey:
             grid.region(options),
         )
         survey.look(samples)
+        if survey.colorless:
+            survey.shadow, grey = None, True
+            survey._look_again(samples)
         contrast = typical_contrast(survey.patches)
         if grey and contrast is not None:
             # Arenas without colour: what differs less than half as much as objects is not one.
@@ -260,7 +265,15 @@ class _Survey:
             changed = background.foreground(image) & self.region
             mask = clean(changed, image, background, self.shadow)
             self.masks.append(mask)
+            if self.shadow is not None:
+                self.shadows.append(uncast(changed, mask))
             self.patches.extend(find_patches(mask, image, reference, self.grid, number))
+
+    @property
+    def colorless(self) -> bool:
+        """Whether objects differ from the ground as little in colour as shadows do."""
+        alone, changed = np.sum([(0, 0), *self.shadows], axis=0)
+        return bool(alone > UNCAST * changed)
 
     def look_beneath(self, samples: Mapping[int, Image], area: float) -> None:
         """Look at numbered samples again if something stands in the background and stirs.

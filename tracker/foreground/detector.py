@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
@@ -51,6 +52,22 @@ class Background(Protocol):
         """Take `image`, which is foreground for the most part, for the background."""
 
 
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What the frames so far have taught.
+
+    Parameters
+    ----------
+    scene
+        Of the place.
+    colorless
+        Whether objects differ from the ground as little in colour as shadows do.
+    """
+
+    scene: Scene
+    colorless: bool
+
+
 class Detector:
     """Frame to points: shrink, compare with the background, drop shadows and specks, learn.
 
@@ -69,7 +86,7 @@ class Detector:
     scene
         What is known of the place beforehand.
     review
-        Tells what the frames so far have taught of it, now and then; None: never.
+        Tells what the frames so far have taught, now and then; None: never.
     """
 
     def __init__(
@@ -81,7 +98,7 @@ class Detector:
         shadow: ShadowTest | None,
         flood_share: float,
         scene: Scene,
-        review: Callable[[], Scene | None] | None = None,
+        review: Callable[[], Review | None] | None = None,
     ) -> None:
         self.background = background
         self.grid = grid
@@ -119,13 +136,16 @@ class Detector:
         weights = np.full(len(cells), self.grid.cell_area)
         if protect is not None and protect.flat:
             weights *= solidity(self.grid.bodies(mask), cells, Patches.of(mask, cells))
+        review = None if self.review is None else self.review()
+        if review is not None and review.colorless:
+            self.shadow = None
         return Points(
             self.grid.coordinates(cells),
             weights=weights,
             colors=color_bins(at(image, cells)),
             spacing=self.spacing,
             drift=drift,
-            scene=None if self.review is None else self.review(),
+            scene=None if review is None else review.scene,
         )
 
     def _changed(self, image: Image) -> Mask:

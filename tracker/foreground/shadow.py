@@ -25,6 +25,12 @@ CASTER = 0.2
 UNEVEN = 0.035
 """Standard deviation of the logarithm of the attenuation over what cannot be one shadow."""
 
+SPECK = 12
+"""Cells of a patch that says nothing of shadows."""
+
+UNCAST = 1 / 3
+"""Share of what is changed that is taken for shadows without casters where these are objects."""
+
 LOOKED_AT_EVERY = 8
 """Rows and columns between the cells that colour is looked for in."""
 
@@ -108,6 +114,23 @@ def grey_objects(
     mean = np.bincount(patch, attenuation, count) / number
     variance = np.bincount(patch, attenuation**2, count) / number - mean**2
     return np.asarray((alone & (variance > UNEVEN**2))[patches.labels])
+
+
+def uncast(changed: Mask, mask: Mask) -> tuple[int, int]:
+    """Count the cells of patches that were taken for shadows as a whole, and those of all patches.
+
+    Shadows have casters: where there are many such patches, objects are as grey as the ground.
+
+    Parameters
+    ----------
+    changed, mask
+        What is changed, and what is left of it without shadows.
+    """
+    cells = np.flatnonzero(changed)
+    patches = Patches.of(changed, cells)
+    seen = patches.sizes >= SPECK
+    alone = seen & ~patches.border & (patches.total(mask.take(cells) > 0) < CASTER * patches.sizes)
+    return int(patches.sizes[alone].sum()), int(patches.sizes[seen].sum())
 
 
 def is_grey(*images: Image) -> bool:
