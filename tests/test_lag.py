@@ -99,6 +99,14 @@ def test_an_object_is_there_from_its_first_sight_to_its_last() -> None:
     assert ages == list(range(1, 21))
 
 
+def test_who_is_not_seen_where_it_should_be_is_gone_before_it_is_given_up() -> None:
+    rows = known([square(20 + 3 * i) for i in range(20)] + [NOTHING] * 30)
+    assert rows[-1].tracks[0].status is Status.COASTING, "the tracker waits for longer"
+    assert [len(one.tracks) for one in later(rows, lag=1.0)] == [1] * 20 + [0] * 30
+    told = [one for _, one in delayed(stream(rows), 1.0, lasting=True)]
+    assert [len(one.tracks) for one in told] == [1] * 50
+
+
 def test_who_leaves_while_it_touches_another_was_there_until_then() -> None:
     tracker = Tracker(scene=Scene(size=(200, 120)))
     rows = []

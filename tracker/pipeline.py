@@ -301,7 +301,8 @@ class _Run:
                 track(coming, foreground, config.tracking, self.timings), source
             )
             working = partial(self.timings.stage, "track")
-            for frame, result in delayed(tracked, lag, working=working):
+            lasting = config.tracking.objects > 0
+            for frame, result in delayed(tracked, lag, lasting=lasting, working=working):
                 with self.timings.stage("write"):
                     sinks.write(frame, result)
                 self.ids.update(item.id for item in result.tracks)

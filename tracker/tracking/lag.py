@@ -20,11 +20,14 @@ from tracker.tracking.passes import settled
 from tracker.tracking.paths import smoothed
 from tracker.types import Frame, Snapshot, Status, Track
 
+_MISSED = 0.75  # of its odds of being there, less than which are left to who is not seen any more
+
 
 def delayed(
     stream: Iterable[tuple[Frame, Snapshot]],
     lag: float,
     *,
+    lasting: bool = False,
     working: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Iterator[tuple[Frame, Snapshot]]:
     """Yield what is known of each frame some time later; without a lag, at once.
@@ -37,6 +40,8 @@ def delayed(
         Each frame with what is known after it.
     lag
         How long, s.
+    lasting
+        Whether objects are there for good, as their number is known.
     working
         Makes the context in which the work is done, so that it can be timed.
 
@@ -48,7 +53,7 @@ def delayed(
     if not lag:
         yield from stream
         return
-    waiting = _Waiting(lag)
+    waiting = _Waiting(lag, lasting)
     try:
         for frame, result in stream:
             waiting.add(frame, result)
@@ -67,8 +72,9 @@ def delayed(
 class _Waiting:
     """Frames that are not told yet, behind a few that are."""
 
-    def __init__(self, lag: float) -> None:
+    def __init__(self, lag: float, lasting: bool) -> None:
         self._lag = lag
+        self._lasting = lasting
         self._window: list[Snapshot] = []
         self._frames: list[Frame] = []  # of the end of the window, those not told
         self._names: set[int] = set()  # of all objects that were told of
@@ -89,7 +95,8 @@ class _Waiting:
             return []
         begin = len(self._window) - len(self._frames)
         out = [frame for frame in self._frames if frame.time <= until]
-        tracks = _tracks(self._window, range(begin, begin + len(out)), self._names)
+        wanted = range(begin, begin + len(out))
+        tracks = _tracks(self._window, wanted, self._names, self._lasting)
         told = []
         for frame, known, here in zip(out, self._window[begin:], tracks, strict=False):
             self._names |= {track.id for track in here}
@@ -99,13 +106,15 @@ class _Waiting:
         return told
 
 
-def _tracks(window: Sequence[Snapshot], wanted: range, known: Container[int]) -> list[list[Track]]:
+def _tracks(
+    window: Sequence[Snapshot], wanted: range, known: Container[int], lasting: bool
+) -> list[list[Track]]:
     """Return the tracks in some frames of a window, in the light of the whole of it."""
     paths: dict[int, dict[int, Track]] = defaultdict(dict)  # by name and place
     for place, here in enumerate(settled(window)):
         for track in (*here.tracks, *here.candidates):
             paths[track.id][place] = track
-    alive = {track.id for track in window[-1].tracks}
+    alive = {track.id for track in window[-1].tracks if lasting or not _gone(paths[track.id])}
     ended = {track.id for here in window for track in here.tracks} - alive
     kept = []
     for name in sorted(alive | ended):
@@ -117,6 +126,20 @@ def _tracks(window: Sequence[Snapshot], wanted: range, known: Container[int]) ->
         kept.append(rows)
     smooth = smoothed(kept, np.array([one.time for one in window]), wanted)
     return [[rows[place] for rows in smooth if place in rows] for place in wanted]
+
+
+def _gone(rows: Mapping[int, Track]) -> bool:
+    """Tell whether an object has not been seen of late where it should have been."""
+    *_, last = rows.values()
+    if last.status is not Status.COASTING:
+        return False
+    seen = [track for track in rows.values() if track.status is not Status.COASTING]
+    before = seen[-1] if seen else next(iter(rows.values()))
+    return _odds(last) < _MISSED * _odds(before)
+
+
+def _odds(track: Track) -> float:
+    return track.confidence / max(1 - track.confidence, 1e-9)
 
 
 def _shown(rows: Mapping[int, Track], place: int, known: bool) -> bool:
