@@ -553,6 +553,26 @@ def test_the_first_frame_has_no_points() -> None:
 # --- the survey ----------------------------------------------------------------------------------
 
 
+def test_the_survey_finds_the_objects_under_passing_clouds() -> None:
+    """And the exposure of the camera sways."""
+    size, random = (480, 360), np.random.default_rng(5)
+    ground = cv2.resize(World().ground, size, interpolation=cv2.INTER_CUBIC)
+    x, y = np.meshgrid(*map(np.arange, size))
+    samples = []
+    for index in range(48):
+        clouds = 0.12 * np.sin((x + 0.4 * y) / 40 - 0.7 * index)
+        light = 1 + 0.12 * np.sin(1.3 * index) + clouds
+        scene = ground.copy()
+        scene[np.hypot(x - 30 - 8 * index, y - 200 + 2 * index) <= RADIUS] = BLUE
+        scene = scene * light[..., None] + random.normal(0, 1.5, scene.shape)
+        samples.append(np.clip(scene, 0, 255).astype(np.uint8))
+    foreground = make_foreground(ForegroundOptions(model="median"), size, samples, live=False)
+    disc, scene_ = np.pi * RADIUS**2, foreground.scene
+    areas = np.array([blob.area for blob in scene_.blobs])
+    assert np.sum((areas > 0.8 * disc) & (areas < 1.5 * disc)) > 0.9 * scene_.samples
+    assert areas.sum() < 1.5 * disc * scene_.samples
+
+
 def test_the_survey_finds_the_objects_sizes() -> None:
     world = World()
     blobs = [blob for blob in made("median", world).scene.blobs if not blob.border]

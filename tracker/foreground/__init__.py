@@ -15,6 +15,7 @@ from tracker.foreground.base import Footprint, ForegroundModel
 from tracker.foreground.detector import Background, Detector, Review, clean
 from tracker.foreground.gaussian import (
     OBJECT_CONTRAST,
+    UNSETTLED,
     GaussianBackground,
     RunningBackground,
     Sensitivity,
@@ -261,13 +262,15 @@ class _Survey:
         for number, image in samples.items():
             if background.light.any():  # it followed the light of the sample before
                 background = self.background()
-            reference = background.reference
             changed = background.foreground(image) & self.region
+            if self.statistics.sway > UNSETTLED:
+                background.relight(image, 0.0, np.zeros_like(changed), np.zeros_like(changed))
+                changed = background.foreground(image) & self.region
             mask = clean(changed, image, background, self.shadow)
             self.masks.append(mask)
             if self.shadow is not None:
                 self.shadows.append(uncast(changed, mask))
-            self.patches.extend(find_patches(mask, image, reference, self.grid, number))
+            self.patches.extend(find_patches(mask, image, background.reference, self.grid, number))
 
     @property
     def colorless(self) -> bool:

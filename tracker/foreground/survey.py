@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -51,6 +51,9 @@ DIFFERENT = 4.0
 LEAST_DIFFERENT = 9.0
 """and grey levels, at least."""
 
+SWAYING = 0.75
+"""Quantile of how much the light differs among the samples that tells whether it sways."""
+
 SAME_LIGHT = 0.1
 """Range of the logarithm of the gain, either way, over which samples count as of one light."""
 
@@ -85,11 +88,14 @@ class Statistics:
         Shape (height, width), standard deviation of a channel, grey levels.
     stirs
         Shape (height, width), 255 where something may stand that stirs; see `standing.restless`.
+    sway
+        Of the light: the logarithm of the gain that a quarter of the samples differ by, or more.
     """
 
     mean: NDArray[np.float32]
     noise: NDArray[np.float32]
     stirs: Mask
+    sway: float
 
     def without_standing(self, area: float, contrast: float) -> Statistics:
         """Return the background without what stands in it and stirs, or itself without such.
@@ -108,7 +114,7 @@ class Statistics:
         for window, place, below in found:
             mean[window][place > 0] = below[place > 0]
             noise[window][place > 0] = np.median(noise[window][place == 0])
-        return Statistics(mean, noise, self.stirs)
+        return replace(self, mean=mean, noise=noise)
 
 
 def one_light(images: list[Image]) -> list[Image]:
@@ -156,7 +162,9 @@ def background_statistics(images: Sequence[Image]) -> Statistics:
     noise = np.maximum(noise, calm)
     stirs = restless(middle, spread, flicker, float(calm))
     limit = np.clip(DIFFERENT * noise, LEAST_DIFFERENT, 254).astype(np.uint8)
-    return Statistics(uncovered(middle, images, limit).astype(np.float32), noise, stirs)
+    mean = uncovered(middle, images, limit).astype(np.float32)
+    sway = float(np.quantile(np.abs(changes).max(axis=1), SWAYING))
+    return Statistics(mean, noise, stirs, sway)
 
 
 def _steady(spread: NDArray[np.float32], flicker: NDArray[np.float32]) -> NDArray[np.float32]:
