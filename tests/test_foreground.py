@@ -533,6 +533,23 @@ def test_a_live_source_is_looked_back_at_while_it_is_young() -> None:
     assert np.median([blob.area for blob in blobs]) == pytest.approx(np.pi * soft**2, rel=0.1)
 
 
+def test_what_sways_in_the_first_seconds_of_a_live_source_is_noise() -> None:
+    world = World()
+    leaves = world.random.uniform(-60, 60, (15, 15, 3)).repeat(4, axis=0).repeat(4, axis=1)
+    foreground = make_foreground(ForegroundOptions(model="running"), SIZE, [], live=True)
+    place = (120.0, 40.0)
+    for index in range(int(5 * FPS)):
+        image = world.draw(place).astype(float)
+        shift = world.random.integers(-4, 5, 2)
+        image[60:100, 10:60] += np.roll(leaves, shift, (0, 1))[:40, :50]
+        image = np.clip(image, 0, 255).astype(np.uint8)
+        points = foreground.points(Frame(index, index / FPS, image), tracked(place))
+        place = (place[0] - 0.6, place[1])
+    seen = raster(points)
+    assert seen[60:100, 10:60].mean() < 0.05
+    assert seen[world.inside((place[0] + 0.6, place[1]))].mean() > 0.8
+
+
 def test_what_comes_in_the_first_seconds_and_stays_is_no_background() -> None:
     world = World()
     foreground = made("running", world, seconds=1.0)

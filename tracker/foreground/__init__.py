@@ -23,7 +23,6 @@ from tracker.foreground.gaussian import (
 from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.models import OpenCVBackground, ThresholdBackground
 from tracker.foreground.occluders import find_occluders
-from tracker.foreground.opening import Opening
 from tracker.foreground.shadow import UNCAST, ShadowTest, is_grey, uncast
 from tracker.foreground.sunlight import Shade
 from tracker.foreground.survey import (
@@ -184,7 +183,7 @@ def _unsurveyed(name: str, options: ForegroundOptions, grid: Grid) -> Detector:
         background = running = RunningBackground(
             Sensitivity(options.threshold), learning_seconds=options.learning_seconds
         )
-        review = partial(_review, running.opening, grid, options)
+        review = partial(_review, running, grid, options)
         shadow = ShadowTest() if options.shadows else None
     elif name == "threshold":
         background = ThresholdBackground(options.polarity, region, adaptive=options.adaptive)
@@ -201,12 +200,13 @@ def _unsurveyed(name: str, options: ForegroundOptions, grid: Grid) -> Detector:
     )
 
 
-def _review(opening: Opening, grid: Grid, options: ForegroundOptions) -> Review | None:
+def _review(running: RunningBackground, grid: Grid, options: ForegroundOptions) -> Review | None:
     """Look back at the first seconds of a live source as at the samples of a file."""
-    images = opening.review()
+    images = running.opening.review()
     if images is None:
         return None
     survey = _Survey.of(dict(enumerate(images)), grid, options)
+    running.expect(survey.statistics.noise)
     scene = Scene(
         size=grid.picture,
         blobs=tuple(patch.blob for patch in survey.patches),

@@ -346,6 +346,15 @@ class RunningBackground:
         if model.due(time):
             model.learn(image, time, foreground, protected)
 
+    def expect(self, noise: NDArray[np.float32]) -> None:
+        """Take it that there is at least such noise, shape (height, width), for the time being.
+
+        What sways is foreground from the first frame on, and nothing is learned of the noise there.
+        """
+        assert self.model is not None, "frames were seen, and looked back at"
+        self.model.noise = np.maximum(self.model.noise, noise)
+        self.model.refresh(edges=False)
+
     def unsettled(self, time: float) -> bool:
         """See `GaussianBackground.unsettled`."""
         return self.model is not None and self.model.unsettled(time)
