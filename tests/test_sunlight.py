@@ -106,6 +106,47 @@ def test_a_shadow_that_hangs_on_what_casts_it_is_cut_off_where_others_fell_alone
     assert share_seen(lorry, mask) > 0.9
 
 
+def walkers(
+    shade: NDArray[np.float64], *, below: bool = False
+) -> Iterator[tuple[Image, NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Yield pictures of people, what is darker by a shade, beside their feet or below, and them."""
+    empty, random = ground(), np.random.default_rng(6)
+    empty[:, LANE:] *= LIT / ROAD
+    rows, columns = np.indices(SIZE[::-1])
+    colours = random.uniform(30, 220, (5, 3))
+    for frame in range(FRAMES):
+        scene = empty.copy()
+        bodies, darker = np.zeros(SIZE[::-1], bool), np.zeros(SIZE[::-1], bool)
+        for number, colour in enumerate(colours):
+            x = (3 * frame * (1 - 2 * (number % 2)) + 47 * number) % (SIZE[0] + 60) - 30
+            y = 30 + 25 * number
+            body = (np.abs(columns - x) < 4) & (np.abs(rows - y) < 11)
+            if below:
+                dark = (np.abs(columns - x) < 4) & (np.abs(rows - y - 16) < 6)
+            else:
+                dark = (columns > x + 3) & (columns < x + 22)
+                dark &= np.abs(rows - y - 10 + 0.3 * (columns - x)) < 4
+            scene[dark] = empty[dark] * shade
+            scene[body] = colour
+            bodies |= body
+            darker |= dark & ~body
+        yield noisy(scene, random), darker & ~bodies, bodies
+
+
+@pytest.mark.parametrize("shade", [SKYLIGHT, np.array([0.84, 0.75, 0.68]), np.full(3, 0.5)])
+def test_shadows_that_walkers_drag_along_are_cut_off(shade: NDArray[np.float64]) -> None:
+    film = list(walkers(shade))
+    masks = seen([picture for picture, _, _ in film])
+    assert np.mean([share_seen(s, m) for m, (_, s, _) in zip(masks, film, strict=True)]) < 0.15
+    assert np.mean([share_seen(b, m) for m, (_, _, b) in zip(masks, film, strict=True)]) > 0.9
+
+
+def test_trousers_of_one_shade_are_no_shadows() -> None:
+    film = list(walkers(np.full(3, 0.3), below=True))
+    masks = seen([picture for picture, _, _ in film])
+    assert np.mean([share_seen(s, m) for m, (_, s, _) in zip(masks, film, strict=True)]) > 0.9
+
+
 @pytest.mark.parametrize("count", [1, 4])
 def test_animals_that_look_like_shadows_stay(count: int) -> None:
     """Bluish grey animals on warm bedding: nothing is on one side of them all the time."""

@@ -110,14 +110,21 @@ def make_foreground(
     looked_at = _coarsened(used, enough, coarse)
     survey = _Survey.of(looked_at, coarse, options)
     area = typical_area(survey.patches)
-    if not options.scale and area is not None:
-        grid = Grid.scaled(size, 1 / _divisor(area, size))
-        if grid != coarse:
+    grid = _suited(area, size, options) or coarse
+    for _ in range(2):
+        if grid != survey.grid:
             looked_at = _coarsened(used, enough, grid)
             survey = _Survey.of(looked_at, grid, options)
-    if area is not None:
-        survey.look_beneath(looked_at, area / survey.grid.cell_area)
-        survey.look_past_shadows(looked_at)
+        if area is None:
+            break
+        survey.look_beneath(looked_at, area / grid.cell_area)
+        if not survey.look_past_shadows(looked_at):
+            break
+        # With their shadows, objects were larger than they are.
+        area = typical_area(survey.patches)
+        grid = _suited(area, size, options) or grid
+        if grid == survey.grid:
+            break
     del looked_at
     others = [number for number in range(len(used)) if number not in enough]
     survey.look(_coarsened(used, others, survey.grid))
@@ -147,6 +154,13 @@ def _coarsened(samples: Sequence[Image], numbers: Sequence[int], grid: Grid) -> 
     """Return the samples of these numbers on the raster, by number."""
     images = side_by_side(grid.coarsen, [samples[number] for number in numbers])
     return dict(zip(numbers, images, strict=True))
+
+
+def _suited(area: float | None, size: tuple[int, int], options: ForegroundOptions) -> Grid | None:
+    """Return the raster for objects of `area` px² in a picture of `size`, where one may choose."""
+    if options.scale or area is None:
+        return None
+    return Grid.scaled(size, 1 / _divisor(area, size))
 
 
 def _divisor(area: float, size: tuple[int, int]) -> int:
@@ -294,15 +308,17 @@ class _Survey:
             self.statistics = statistics
             self._look_again(samples)
 
-    def look_past_shadows(self, samples: Mapping[int, Image]) -> None:
-        """Look at numbered samples again if the sun casts shadows in them; see `look_beneath`."""
+    def look_past_shadows(self, samples: Mapping[int, Image]) -> bool:
+        """Look at numbered samples again if the sun casts shadows in them, and tell whether so."""
         if self.shadow is None:
-            return
+            return False
         views = list(zip(self.masks, samples.values(), strict=True))
-        in_the_sun = Shade.learned(views, self.background().reference)
+        ground = self.background().reference
+        in_the_sun = Shade.dragged(views, ground) or Shade.learned(views, ground)
         if in_the_sun is not None:
             self.shadow = replace(self.shadow, in_the_sun=in_the_sun)
             self._look_again(samples)
+        return in_the_sun is not None
 
     def _look_again(self, samples: Mapping[int, Image]) -> None:
         self.patches, self.masks = [], []

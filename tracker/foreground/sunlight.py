@@ -4,7 +4,9 @@ Skylight is blue, so where something keeps the sun off, the ground is not only d
 colour, which the test of chromaticity does not know. What it is like a scene tells while it is
 surveyed: of patches that are evenly darker and bluer than the ground, nearly all have what casts
 them on one side, that of the sun. Grey animals on warm bedding look the same; but their neighbours
-are on all sides, or there are none.
+are on all sides, or there are none. Who walks drags a shadow along that is part of the same patch:
+where most patches have a part that is darker than the ground by one and the same shade, and have it
+on one and the same side, that is their shadow.
 """
 
 from __future__ import annotations
@@ -56,11 +58,34 @@ ON_ONE_SIDE = (0.5, 2.0)
 """Share of the patches that have something on the side of the sun at least, and how many times as
 many as have something on the other."""
 
+DARKEST, GREYEST, BLUEST, BENT = 1.5, 0.05, 0.4, 0.08
+"""Logarithms for parts of patches: how much darker they are at most, how much less blue than red at
+most, and how much more, and how far green is from their middle;"""
+
+STEP, PEAK, ABOUT = 0.02, 7, 0.12
+"""steps in which shades are counted, over how many the commonest one is sought, and its range;"""
+
+PART = (0.15, 0.7)
+"""share of a patch that is shadow,"""
+
+LARGE = 40
+"""cells of a patch that is asked, and"""
+
+COMMON, DRAGGED, TOGETHER = 0.1, 0.4, 0.65
+"""shares at least: of what is changed that has the commonest shade, of the patches that have such a
+part, and length of the mean of the unit vectors to it from the rest;"""
+
+ASIDE = np.sin(np.pi / 8)
+"""sine of the angle from the vertical at which these lie aside."""
+
 ALONE = 2
 """Samples that show a shadow by itself in a place from which that is ground in the sun,"""
 
 AGAIN, MOSTLY = 3, 0.6
 """or that show it as it is in a shadow, if these are this share of those that show it changed,"""
+
+RIM = 0.2
+"""Share of a shadow that its rim has at least."""
 
 AROUND = 3
 """and cells around it that are as well."""
@@ -128,11 +153,14 @@ class Shade:
         of a shadow is at most.
     places
         Shape (height, width), the cells of ground in the sun, on which shadows were seen to fall.
+    rims
+        Whether the rims of shadows, half in the light, are told by their cells, too.
     """
 
     mean: NDArray[np.float64]
     reach: NDArray[np.float64]
     places: Mask
+    rims: bool = False
 
     @classmethod
     def learned(cls, views: Sequence[tuple[Mask, Image]], ground: Image) -> Self | None:
@@ -169,6 +197,59 @@ class Shade:
         around = cv2.dilate(places, np.ones((3, 3), np.uint8), iterations=AROUND)
         return replace(shade, places=np.asarray(around, np.uint8))
 
+    @classmethod
+    def dragged(cls, views: Sequence[tuple[Mask, Image]], ground: Image) -> Self | None:
+        """Return what shadows are like that are part of the patch of what casts them, else None.
+
+        See `learned`.
+        """
+        cells = [np.flatnonzero(mask) for mask, _ in views]
+        shades = [
+            _shades(at(image, some), at(ground, some))
+            for (_, image), some in zip(views, cells, strict=True)
+        ]
+        every = np.concatenate(shades)
+        possible = every[_greyish(every)]
+        if len(possible) < FEWEST * LARGE:
+            return None
+        level = possible.mean(axis=1)
+        counts, edges = np.histogram(level, np.arange(-DARKEST, STEP, STEP))
+        peak = edges[np.convolve(counts, np.ones(PEAK), "same").argmax()] + STEP / 2
+        near = possible[np.abs(level - peak) < ABOUT]
+        if len(near) < COMMON * len(every):
+            return None
+        middle = np.median(near, axis=0)
+        deviation = 1.4826 * np.median(np.abs(near - middle), axis=0)
+        times, least = SPREAD
+        shade = cls(
+            middle,
+            np.clip(times * deviation, least, 2 * least),
+            np.full(ground.shape[:2], 255, np.uint8),
+            rims=True,
+        )
+        ways, asked = [], 0
+        for (mask, _), some, its in zip(views, cells, shades, strict=True):
+            patches = Patches.of(mask, some)
+            large = (patches.sizes >= LARGE) & ~patches.border
+            y, x = np.divmod(some, ground.shape[1])
+            shaded = shade._near(its)
+            dark, light = (
+                (patches.total(part), patches.total(part * x) + 1j * patches.total(part * y))
+                for part in (shaded, ~shaded)
+            )
+            share = dark[0] / np.maximum(patches.sizes, 1)
+            part = large & (share > PART[0]) & (share < PART[1])
+            way = dark[1][part] / dark[0][part] - light[1][part] / light[0][part]
+            ways.append(way / np.maximum(np.abs(way), 1e-9))
+            asked += int(np.count_nonzero(large))
+        away = np.concatenate(ways)
+        if len(away) < max(FEWEST, DRAGGED * asked):
+            return None
+        way = away.mean()
+        # Straight below are legs, and straight above is hair.
+        aside = np.abs(way.real) > ASIDE * np.abs(way)
+        return shade if np.abs(way) > TOGETHER and aside else None
+
     def patches(self, shading: Shading) -> NDArray[np.bool_]:
         """Return which cells of a mask are of patches that are nothing but shadow, shape (n,)."""
         shadow = self._near(shading.mean) & _bluish(shading.mean) & (shading.uneven < UNEVEN)
@@ -178,7 +259,11 @@ class Shade:
         """Return which cells of ground in the sun are in shadow; see `Shading.of`, shape (n,)."""
         shadow = self.places.take(cells) > 0
         asked = np.flatnonzero(shadow)
-        shadow[asked] = self._near(_shades(pixels[asked], ground[asked]))
+        shades = _shades(pixels[asked], ground[asked])
+        if self.rims:
+            share = np.clip(shades @ self.mean / (self.mean @ self.mean), RIM, 1.0)
+            shades += (1 - share[:, None]) * self.mean
+        shadow[asked] = self._near(shades)
         return shadow
 
     def _near(self, shades: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -194,6 +279,14 @@ def _bluish(mean: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return which shadings, shape (n, 3), can be those of the sky's light, shape (n,)."""
     darker = (mean < -LEAST) & (mean > -MOST)
     return np.asarray(darker.all(axis=1) & (mean[:, 0] - mean[:, 2] > BLUER))
+
+
+def _greyish(shades: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which shades, shape (n, 3), can be those of a part in the shadow, shape (n,)."""
+    blue, green, red = shades.T
+    darker = ((shades < -LEAST) & (shades > -DARKEST)).all(axis=1)
+    bluer = (blue - red > -GREYEST) & (blue - red < BLUEST)
+    return np.asarray(darker & bluer & (np.abs(green - (blue + red) / 2) < BENT))
 
 
 def _on_one_side(
