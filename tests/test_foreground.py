@@ -501,6 +501,21 @@ def test_ghosts_of_the_first_frames_go_although_tracked() -> None:
     assert overlap(points, world.inside(place)) > 0.7
 
 
+def test_ghosts_of_small_objects_go_as_well() -> None:
+    """A fly of a few cells that sat in the first frame, and then somewhere else."""
+    world = World()
+    foreground = make_foreground(ForegroundOptions(model="running"), SIZE, [], live=True)
+    fly = Footprint(np.array([[40.0, 50.0]]), np.array([np.eye(2)]))
+    for index in range(int(5 * FPS)):
+        scene = world.draw().copy()
+        at = (40.0, 50.0) if index < 40 else (110.0, 70.0)
+        scene[world.inside(at, 1.6)] = BLUE
+        points = foreground.points(Frame(index, index / FPS, scene), protect=fly)
+    seen = raster(points)
+    assert not seen[world.inside((40, 50), 6)].any()
+    assert seen[world.inside((110, 70), 1.0)].all()
+
+
 def test_objects_of_the_first_frames_leave_no_ghosts_where_others_pass() -> None:
     """A queue that moves on: no ghost rests for long, and each place shows the ground mostly."""
     world = World()

@@ -48,6 +48,9 @@ EDGES_EVERY = 10
 STILL_SECONDS = 1.0
 """Time without change after which foreground may be the ghost of something that left."""
 
+SMALLEST_GHOST = 5
+"""Cells of it: a fly is hardly more."""
+
 EDGELESS = 0.1
 """Edge of the picture along an outline, relative to the contrast within, that is none: light."""
 
@@ -243,7 +246,7 @@ class GaussianBackground:
         still = np.asarray(self.still >= STILL_SECONDS)
         if not still.any():
             return ghosts
-        for window, inside in outlined(mostly(still, foreground)):
+        for window, inside in outlined(mostly(still, foreground), SMALLEST_GHOST):
             old = outline_edge(self.reference[window], inside)
             new = outline_edge(image[window], inside)
             apart = cv2.absdiff(self.reference[window], image[window])

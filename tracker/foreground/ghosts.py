@@ -85,12 +85,15 @@ def mostly(which: NDArray[np.bool_], mask: Mask) -> Mask:
     return some
 
 
-def outlined(mask: Mask) -> Iterator[Part]:
-    """Yield each patch of `mask` that has an outline: a window around it, and its cells in that."""
+def outlined(mask: Mask, smallest: int = SMALLEST) -> Iterator[Part]:
+    """Yield each patch of `mask` that has an outline: a window around it, and its cells in that.
+
+    Those of fewer cells than `smallest` have none.
+    """
     width = mask.shape[1]
     cells = np.flatnonzero(mask)
     patches = Patches.of(mask, cells)
-    for label in np.flatnonzero(patches.sizes >= SMALLEST):
+    for label in np.flatnonzero(patches.sizes >= smallest):
         y, x = np.divmod(cells[patches.labels == label], width)
         top, left = max(int(y.min()) - 2, 0), max(int(x.min()) - 2, 0)
         window = np.s_[top : int(y.max()) + 3, left : int(x.max()) + 3]
