@@ -64,9 +64,10 @@ def share_seen(places: NDArray[np.bool_], mask: NDArray[np.bool_]) -> float:
     return float((places & mask).sum() / max(places.sum(), 1))
 
 
-def seen(film: list[Image]) -> list[NDArray[np.bool_]]:
-    """Return the foreground of each picture of a film that was surveyed, as a mask of pixels."""
-    foreground = make_foreground(ForegroundOptions(scale=1), SIZE, film, live=False)
+def seen(film: list[Image], *, live: bool = False) -> list[NDArray[np.bool_]]:
+    """Return the foreground of each picture of a film as a mask; it is surveyed if not live."""
+    samples = [] if live else film
+    foreground = make_foreground(ForegroundOptions(scale=1), SIZE, samples, live=live)
     masks = []
     for index, picture in enumerate(film):
         points = foreground.points(Frame(index, index / 25, picture))
@@ -139,6 +140,14 @@ def test_shadows_that_walkers_drag_along_are_cut_off(shade: NDArray[np.float64])
     masks = seen([picture for picture, _, _ in film])
     assert np.mean([share_seen(s, m) for m, (_, s, _) in zip(masks, film, strict=True)]) < 0.15
     assert np.mean([share_seen(b, m) for m, (_, _, b) in zip(masks, film, strict=True)]) > 0.9
+
+
+def test_a_live_source_learns_what_shadows_are_like_in_its_first_seconds() -> None:
+    film = list(walkers(SKYLIGHT))
+    masks = seen([picture for picture, _, _ in film], live=True)
+    late = list(zip(masks, film, strict=True))[-20:]
+    assert np.mean([share_seen(shadow, mask) for mask, (_, shadow, _) in late]) < 0.15
+    assert np.mean([share_seen(body, mask) for mask, (_, _, body) in late]) > 0.9
 
 
 def test_trousers_of_one_shade_are_no_shadows() -> None:

@@ -219,8 +219,10 @@ def _review(running: RunningBackground, grid: Grid, options: ForegroundOptions) 
     images = running.opening.review()
     if images is None:
         return None
-    survey = _Survey.of(dict(enumerate(images)), grid, options)
+    samples = dict(enumerate(images))
+    survey = _Survey.of(samples, grid, options)
     running.expect(survey.statistics.noise)
+    survey.look_past_shadows(samples, alone=False)
     scene = Scene(
         size=grid.picture,
         blobs=tuple(patch.blob for patch in survey.patches),
@@ -228,7 +230,10 @@ def _review(running: RunningBackground, grid: Grid, options: ForegroundOptions) 
         samples=len(images),
         step=float(np.sqrt(grid.cell_area)),
     )
-    return Review(scene, survey.colorless)
+    shadow = survey.shadow
+    if shadow is None and options.shadows and not survey.colorless:
+        shadow = ShadowTest()  # at night there is no colour, and in the morning there is
+    return Review(scene, shadow)
 
 
 @dataclass(slots=True)
@@ -308,13 +313,18 @@ class _Survey:
             self.statistics = statistics
             self._look_again(samples)
 
-    def look_past_shadows(self, samples: Mapping[int, Image]) -> bool:
-        """Look at numbered samples again if the sun casts shadows in them, and tell whether so."""
+    def look_past_shadows(self, samples: Mapping[int, Image], *, alone: bool = True) -> bool:
+        """Look at numbered samples again if the sun casts shadows in them, and tell whether so.
+
+        A few samples do not suffice to tell shadows that lie there `alone`.
+        """
         if self.shadow is None:
             return False
         views = list(zip(self.masks, samples.values(), strict=True))
         ground = self.background().reference
-        in_the_sun = Shade.dragged(views, ground) or Shade.learned(views, ground)
+        in_the_sun = Shade.dragged(views, ground)
+        if in_the_sun is None and alone:
+            in_the_sun = Shade.learned(views, ground)
         if in_the_sun is not None:
             self.shadow = replace(self.shadow, in_the_sun=in_the_sun)
             self._look_again(samples)

@@ -60,12 +60,12 @@ class Review:
     ----------
     scene
         Of the place.
-    colorless
-        Whether objects differ from the ground as little in colour as shadows do.
+    shadow
+        The shadow test from now on, or None to keep shadows.
     """
 
     scene: Scene
-    colorless: bool
+    shadow: ShadowTest | None
 
 
 class Detector:
@@ -137,8 +137,8 @@ class Detector:
         if protect is not None and protect.flat:
             weights *= solidity(self.grid.bodies(mask), cells, Patches.of(mask, cells))
         review = None if self.review is None else self.review()
-        if review is not None and review.colorless:
-            self.shadow = None
+        if review is not None:
+            self.shadow = review.shadow
         return Points(
             self.grid.coordinates(cells),
             weights=weights,
