@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.foreground.channels import at, largest_channel, planes
-from tracker.foreground.ghosts import edge_strength, mostly, outline_edge, outlined, shows_more
+from tracker.foreground.ghosts import (
+    SMALLEST,
+    edge_strength,
+    mostly,
+    outline_edge,
+    outlined,
+    shows_more,
+)
 from tracker.foreground.grid import Mask
 from tracker.foreground.light import gain, local_gain
 from tracker.foreground.opening import Opening
@@ -49,7 +56,7 @@ STILL_SECONDS = 1.0
 """Time without change after which foreground may be the ghost of something that left."""
 
 SMALLEST_GHOST = 5
-"""Cells of it: a fly is hardly more."""
+"""Cells of that of a live source at least: a fly has hardly more."""
 
 EDGELESS = 0.1
 """Edge of the picture along an outline, relative to the contrast within, that is none: light."""
@@ -246,7 +253,9 @@ class GaussianBackground:
         still = np.asarray(self.still >= STILL_SECONDS)
         if not still.any():
             return ghosts
-        for window, inside in outlined(mostly(still, foreground), SMALLEST_GHOST):
+        # The survey of a file leaves no ghosts in its background; what is small there flickers.
+        smallest = SMALLEST_GHOST if self.adaptive_noise else SMALLEST
+        for window, inside in outlined(mostly(still, foreground), smallest):
             old = outline_edge(self.reference[window], inside)
             new = outline_edge(image[window], inside)
             apart = cv2.absdiff(self.reference[window], image[window])
