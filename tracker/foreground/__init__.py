@@ -23,7 +23,7 @@ from tracker.foreground.gaussian import (
 from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.models import OpenCVBackground, ThresholdBackground
 from tracker.foreground.occluders import find_occluders
-from tracker.foreground.shadow import UNCAST, ShadowTest, is_grey, uncast
+from tracker.foreground.shadow import ShadowTest, is_grey, uncast
 from tracker.foreground.sunlight import Shade
 from tracker.foreground.survey import (
     ENOUGH,
@@ -128,18 +128,10 @@ def make_foreground(
     del looked_at
     others = [number for number in range(len(used)) if number not in enough]
     survey.look(_coarsened(used, others, survey.grid))
-    patches = sorted(survey.patches, key=lambda patch: patch.blob.sample)
-    occluders = None
+    scene = survey.scene()
     if area is not None:
         occluders = find_occluders(survey.masks, area / survey.grid.cell_area)
-    scene = Scene(
-        size=size,
-        blobs=tuple(patch.blob for patch in patches),
-        bodies=tuple(patch.body for patch in patches),
-        samples=len(used),
-        occluders=occluders,
-        step=float(np.sqrt(survey.grid.cell_area)),
-    )
+        scene = replace(scene, occluders=occluders)
     return Detector(
         survey.background(),
         survey.grid,
@@ -223,17 +215,10 @@ def _review(running: RunningBackground, grid: Grid, options: ForegroundOptions) 
     survey = _Survey.of(samples, grid, options)
     running.expect(survey.statistics.noise)
     survey.look_past_shadows(samples, alone=False)
-    scene = Scene(
-        size=grid.picture,
-        blobs=tuple(patch.blob for patch in survey.patches),
-        bodies=tuple(patch.body for patch in survey.patches),
-        samples=len(images),
-        step=float(np.sqrt(grid.cell_area)),
-    )
     shadow = survey.shadow
     if shadow is None and options.shadows and not survey.colorless:
         shadow = ShadowTest()  # at night there is no colour, and in the morning there is
-    return Review(scene, shadow)
+    return Review(survey.scene(), shadow)
 
 
 @dataclass(slots=True)
@@ -248,7 +233,7 @@ class _Survey:
     region: Mask
     patches: list[Patch] = field(default_factory=list)
     masks: list[Mask] = field(default_factory=list)
-    shadows: list[tuple[int, int]] = field(default_factory=list)
+    colorless: bool = False  # whether objects differ from the ground as little as shadows do
 
     @classmethod
     def of(cls, samples: Mapping[int, Image], grid: Grid, options: ForegroundOptions) -> Self:
@@ -263,9 +248,9 @@ class _Survey:
             ShadowTest() if options.shadows and not grey else None,
             grid.region(options),
         )
-        survey.look(samples)
-        if survey.colorless:
-            survey.shadow, grey = None, True
+        changed = survey.look(samples)
+        if survey.shadow is not None and uncast(changed, survey.masks):
+            survey.shadow, survey.colorless, grey = None, True, True
             survey._look_again(samples)
         contrast = typical_contrast(survey.patches)
         if grey and contrast is not None:
@@ -275,27 +260,23 @@ class _Survey:
             survey._look_again(samples)
         return survey
 
-    def look(self, samples: Mapping[int, Image]) -> None:
-        """Find the objects in numbered samples on the raster."""
-        background = self.background()
+    def look(self, samples: Mapping[int, Image]) -> list[Mask]:
+        """Find the objects in numbered samples on the raster; return what is changed in each."""
+        background, every = self.background(), []
         for number, image in samples.items():
             if background.light.any():  # it followed the light of the sample before
                 background = self.background()
-            changed = background.foreground(image) & self.region
+            changed = background.foreground(image)
             if self.statistics.sway > UNSETTLED:
-                background.relight(image, 0.0, np.zeros_like(changed), np.zeros_like(changed))
-                changed = background.foreground(image) & self.region
+                nothing = np.zeros_like(changed)
+                background.relight(image, 0.0, nothing, nothing)
+                changed = background.foreground(image)
+            changed &= self.region
+            every.append(changed)
             mask = clean(changed, image, background, self.shadow)
             self.masks.append(mask)
-            if self.shadow is not None:
-                self.shadows.append(uncast(changed, mask))
             self.patches.extend(find_patches(mask, image, background.reference, self.grid, number))
-
-    @property
-    def colorless(self) -> bool:
-        """Whether objects differ from the ground as little in colour as shadows do."""
-        alone, changed = np.sum([(0, 0), *self.shadows], axis=0)
-        return bool(alone > UNCAST * changed)
+        return every
 
     def look_beneath(self, samples: Mapping[int, Image], area: float) -> None:
         """Look at numbered samples again if something stands in the background and stirs.
@@ -333,6 +314,17 @@ class _Survey:
     def _look_again(self, samples: Mapping[int, Image]) -> None:
         self.patches, self.masks = [], []
         self.look(samples)
+
+    def scene(self) -> Scene:
+        """Return what the samples that were looked at tell of the place."""
+        patches = sorted(self.patches, key=lambda patch: patch.blob.sample)
+        return Scene(
+            size=self.grid.picture,
+            blobs=tuple(patch.blob for patch in patches),
+            bodies=tuple(patch.body for patch in patches),
+            samples=len(self.masks),
+            step=float(np.sqrt(self.grid.cell_area)),
+        )
 
     def background(self) -> GaussianBackground:
         """Return the background in the light of most samples."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -116,21 +117,22 @@ def grey_objects(
     return np.asarray((alone & (variance > UNEVEN**2))[patches.labels])
 
 
-def uncast(changed: Mask, mask: Mask) -> tuple[int, int]:
-    """Count the cells of patches that were taken for shadows as a whole, and those of all patches.
-
-    Shadows have casters: where there are many such patches, objects are as grey as the ground.
+def uncast(changed: Sequence[Mask], masks: Sequence[Mask]) -> bool:
+    """Tell whether what passes for shadows is objects, as nothing casts it.
 
     Parameters
     ----------
-    changed, mask
-        What is changed, and what is left of it without shadows.
+    changed, masks
+        Of each sample what is changed, and what is left of that without shadows.
     """
-    cells = np.flatnonzero(changed)
-    patches = Patches.of(changed, cells)
-    seen = patches.sizes >= SPECK
-    alone = seen & ~patches.border & (patches.total(mask.take(cells) > 0) < CASTER * patches.sizes)
-    return int(patches.sizes[alone].sum()), int(patches.sizes[seen].sum())
+    alone = every = 0
+    for change, mask in zip(changed, masks, strict=True):
+        cells = np.flatnonzero(change)
+        patches = Patches.of(change, cells)
+        sizes = np.where(patches.sizes >= SPECK, patches.sizes, 0)
+        gone = ~patches.border & (patches.total(mask.take(cells) > 0) < CASTER * patches.sizes)
+        alone, every = alone + int(sizes[gone].sum()), every + int(sizes.sum())
+    return alone > UNCAST * every
 
 
 def is_grey(*images: Image) -> bool:

@@ -90,8 +90,9 @@ RIM = 0.2
 AROUND = 3
 """and cells around it that are as well."""
 
-SPREAD = (3.0, 0.1)
-"""Deviations from what shadows are like within which a patch is one, and the least such range."""
+SPREAD, WIDEST = (3.0, 0.1), 0.2
+"""Deviations from what shadows are like within which a patch is one, and the least such range; and
+the widest one of parts of patches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +182,7 @@ class Shade:
         mean = np.concatenate([one.mean[some] for one, some in zip(shadings, shades, strict=True)])
         if len(mean) < FEWEST or not _on_one_side(shadings, shades, ground.shape[1]):
             return None
-        middle = np.median(mean, axis=0)
-        deviation = 1.4826 * np.median(np.abs(mean - middle), axis=0)
-        times, least = SPREAD
-        shade = cls(middle, np.maximum(times * deviation, least), np.empty(0, np.uint8))
+        shade = cls(*_range(mean), np.empty(0, np.uint8))
         changed = np.zeros(ground.shape[:2], np.uint16)
         shaded, alone = changed.copy(), changed.copy()
         for (_, image), one in zip(views, shadings, strict=True):
@@ -218,28 +216,20 @@ class Shade:
         near = possible[np.abs(level - peak) < ABOUT]
         if len(near) < COMMON * len(every):
             return None
-        middle = np.median(near, axis=0)
-        deviation = 1.4826 * np.median(np.abs(near - middle), axis=0)
-        times, least = SPREAD
-        shade = cls(
-            middle,
-            np.clip(times * deviation, least, 2 * least),
-            np.full(ground.shape[:2], 255, np.uint8),
-            rims=True,
-        )
+        middle, reach = _range(near)
+        everywhere = np.full(ground.shape[:2], 255, np.uint8)
+        shade = cls(middle, np.minimum(reach, WIDEST), everywhere, rims=True)
         ways, asked = [], 0
         for (mask, _), some, its in zip(views, cells, shades, strict=True):
             patches = Patches.of(mask, some)
             large = (patches.sizes >= LARGE) & ~patches.border
-            y, x = np.divmod(some, ground.shape[1])
             shaded = shade._near(its)
-            dark, light = (
-                (patches.total(part), patches.total(part * x) + 1j * patches.total(part * y))
-                for part in (shaded, ~shaded)
-            )
-            share = dark[0] / np.maximum(patches.sizes, 1)
+            share = patches.total(shaded) / np.maximum(patches.sizes, 1)
             part = large & (share > PART[0]) & (share < PART[1])
-            way = dark[1][part] / dark[0][part] - light[1][part] / light[0][part]
+            dark, light = (
+                _centres(patches, some, ground.shape[1], which) for which in (shaded, ~shaded)
+            )
+            way = (dark - light)[part]
             ways.append(way / np.maximum(np.abs(way), 1e-9))
             asked += int(np.count_nonzero(large))
         away = np.concatenate(ways)
@@ -303,7 +293,9 @@ def _on_one_side(
     """
     asked = [(view, k) for view, some in enumerate(shades) for k in np.flatnonzero(some)]
     asked = asked[:: ceil(len(asked) / ENOUGH)]
-    centres = [_centres(shading, width) for shading in shadings]
+    centres = [
+        _centres(one.patches, one.cells, width, np.ones(len(one.cells), bool)) for one in shadings
+    ]
     beside = np.zeros(len(DIRECTIONS))
     for view, k in asked:
         size = shadings[view].patches.sizes
@@ -319,9 +311,28 @@ def _on_one_side(
     return bool(beside[sun] >= share * len(asked) and beside[sun] >= times * opposite)
 
 
-def _centres(shading: Shading, width: int) -> NDArray[np.complex128]:
-    """Return the middle of each patch of a mask of some width as a complex number, (count,)."""
-    y, x = np.divmod(shading.cells, width)
-    patches = shading.patches
-    total = patches.total(x) + 1j * patches.total(y)
-    return np.asarray(total / np.maximum(patches.sizes, 1), np.complex128)
+def _centres(
+    patches: Patches, cells: NDArray[np.intp], width: int, which: NDArray[np.bool_]
+) -> NDArray[np.complex128]:
+    """Return the middle of some cells of each patch of a mask, as complex numbers, (count,).
+
+    Parameters
+    ----------
+    patches, cells
+        Of the mask, and the flat indices of its n cells.
+    width
+        Of the mask, cells.
+    which
+        Shape (n,), the cells that count.
+    """
+    y, x = np.divmod(cells, width)
+    total = patches.total(which * x) + 1j * patches.total(which * y)
+    return np.asarray(total / np.maximum(patches.total(which), 1), np.complex128)
+
+
+def _range(shades: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the median of some shades, (n, 3), and how far from it a shadow is at most, (3,)."""
+    middle = np.median(shades, axis=0)
+    deviation = 1.4826 * np.median(np.abs(shades - middle), axis=0)
+    times, least = SPREAD
+    return middle, np.maximum(times * deviation, least)
