@@ -7,20 +7,23 @@ import functools
 import gc
 import http.server
 import os
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 import pytest
 
+from tracker.cli import main
 from tracker.config import SourceOptions
 from tracker.errors import SourceError
 from tracker.sources import ArraySource, Source, Verdict, open_source
@@ -76,6 +79,51 @@ def write_image(path: Path, image: Image) -> None:
     path.write_bytes(header + np.ascontiguousarray(image[:, :, ::-1]).tobytes())
 
 
+Pixels = np.ndarray[Any, Any]
+TAGS = 11  # of each page
+
+
+def write_deep(path: Path, image: Pixels) -> None:
+    """Write a grey image of 16 bits."""
+    height, width = image.shape
+    path.write_bytes(f"P5 {width} {height} 65535\n".encode() + image.astype(">u2").tobytes())
+
+
+def write_stack(
+    path: Path,
+    images: Sequence[Pixels],
+    *,
+    order: str = "<",
+    big: bool = False,
+    small: bool = False,
+) -> Path:
+    """Write grey images as pages of a TIFF file, or of a BigTIFF; after each a `small` copy."""
+    number, entry, place, kind = ("Q", "HHQQ", "Q", 16) if big else ("H", "HHII", "I", 4)
+    head = struct.pack(order + "HHH", 43, 8, 0) if big else struct.pack(order + "H", 42)
+    content = bytearray({"<": b"II", ">": b"MM"}[order] + head + bytes(struct.calcsize(place)))
+    link = len(content) - struct.calcsize(place)
+    sizes = range(1 + small)
+    pages = [(image[:: 1 + size, :: 1 + size], size) for image in images for size in sizes]
+    for image, reduced in pages:
+        struct.pack_into(order + place, content, link, len(content))
+        link = len(content) + struct.calcsize(order + number + TAGS * entry)
+        lists = link + struct.calcsize(place)
+        pixels = lists + 4 * struct.calcsize(place)
+        height, width = image.shape
+        half = height // 2 * width * image.itemsize
+        tags = {254: reduced, 256: width, 257: height, 258: 8 * image.itemsize, 259: 1, 262: 1}
+        tags |= {273: lists, 277: 1, 278: height // 2, 279: lists + 2 * struct.calcsize(place)}
+        tags[339] = {"u": 1, "f": 3}[image.dtype.kind]
+        content += struct.pack(order + number, TAGS)
+        for tag, value in tags.items():  # two strips: where they lie, and how long they are
+            content += struct.pack(order + entry, tag, kind, 2 if tag in (273, 279) else 1, value)
+        content += struct.pack(order + place, 0)
+        content += struct.pack(order + 4 * place, pixels, pixels + half, half, image.nbytes - half)
+        content += image.astype(image.dtype.newbyteorder(order)).tobytes()
+    path.write_bytes(content)
+    return path
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sources")
@@ -84,10 +132,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "images").mkdir()
     for index in range(COUNT):
         write_image(folder / "images" / f"frame{index + 1}.ppm", picture(index))
+    write_stack(folder / "stack.tif", [picture(index)[:, :, 0] for index in range(COUNT)])
     return folder
 
 
-SPECS = ("clip.mp4", "clip.avi", "images")
+SPECS = ("clip.mp4", "clip.avi", "images", "stack.tif")
 
 
 @pytest.fixture(params=[*SPECS, "arrays"])
@@ -276,7 +325,7 @@ def test_nothing_is_left_behind(
 
 
 def test_the_frame_rate_can_be_overridden(files: Path) -> None:
-    for spec in ("clip.mp4", "images"):
+    for spec in ("clip.mp4", "images", "stack.tif"):
         with open_source(str(files / spec), SourceOptions(fps=4)) as opened:
             assert [frame.time for frame in opened] == [index / 4 for index in range(COUNT)]
         assert opened.facts.time_base == "fps"
@@ -339,6 +388,166 @@ def test_grey_and_sixteen_bit_images_become_three_channels(tmp_path: Path) -> No
         for frame in opened:
             assert frame.image.shape == (3, 4, 3)
             assert set(frame.image.ravel().tolist()) == {100}
+
+
+def deep(index: int, offset: int) -> Pixels:
+    """The picture as a camera of 12 bits shows it, whose levels begin at `offset`."""
+    levels: Pixels = offset + 16 * picture(index)[:, :, 0].astype(np.uint16)
+    return levels
+
+
+def pictures_of(spec: Path) -> list[Image]:
+    with open_source(str(spec)) as opened:
+        images = [frame.image for frame in opened]
+    assert opened.facts.verdict is Verdict.COMPLETE
+    return images
+
+
+@pytest.mark.parametrize("offset", [0, 100, 32768])
+@pytest.mark.parametrize("kind", ["images", "stack"])
+def test_deep_images_keep_their_range_and_do_not_flicker(
+    tmp_path: Path, offset: int, kind: str
+) -> None:
+    images = [deep(index, offset) for index in range(COUNT)]
+    spec = tmp_path / "stack.tif"
+    if kind == "stack":
+        write_stack(spec, images)
+    else:
+        spec = tmp_path
+        for index, image in enumerate(images):
+            write_deep(tmp_path / f"{index}.pgm", image)
+    shown = pictures_of(spec)
+    assert {int(image[0, 0, 0]) for image in shown} == {int(shown[0][0, 0, 0])}
+    bright = [int(image[0, -1, 0]) for image in shown]
+    assert np.all(np.diff(bright) > 0)
+    assert bright[-1] - int(shown[0][0, 0, 0]) > 200
+    np.testing.assert_allclose(bright, np.linspace(bright[0], bright[-1], COUNT), atol=1)
+
+
+def test_samples_of_deep_images_have_the_levels_of_the_frames(tmp_path: Path) -> None:
+    for index in range(COUNT):
+        write_deep(tmp_path / f"{index}.pgm", deep(index, 1000))
+    with open_source(str(tmp_path)) as opened:
+        frames = [frame.image for frame in opened]
+        for count in (1, 3, 8):
+            places = [int((place + 0.5) * COUNT / count) for place in range(count)]
+            samples = list(opened.sample(count))
+            np.testing.assert_array_equal(samples, [frames[place] for place in places])
+
+
+def test_hot_pixels_and_shut_shutters_do_not_squeeze_the_range_and_small_objects_fit_in(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(3)
+    for index in range(6):
+        image = rng.normal(400, 10, (HEIGHT, WIDTH)).astype(np.uint16)
+        image[5:8, 5:8], image[25:28, 40:43] = 1400, 2400
+        image[15, [12, 20, 40]], image[30, 30] = 65535, 0
+        write_deep(tmp_path / f"{index}.pgm", image if index != 2 else 0 * image)
+    shown = pictures_of(tmp_path)[0][:, :, 0].astype(float)
+    ground, half, full = np.median(shown), shown[6, 6], shown[26, 41]
+    assert full - ground > 150
+    assert full < 255
+    assert abs((half - ground) / (full - ground) - 0.5) < 0.02
+
+
+def test_images_of_numbers_with_a_point_are_shown(tmp_path: Path) -> None:
+    images = [picture(index)[:, :, 0].astype(np.float32) / 1000 - 0.1 for index in range(COUNT)]
+    images[0][20, 20], images[0][20, 30] = np.nan, np.inf
+    shown = pictures_of(write_stack(tmp_path / "stack.tif", images))
+    bright = [int(image[0, -1, 0]) for image in shown]
+    assert np.all(np.diff(bright) > 0)
+    assert bright[-1] - bright[0] > 150
+    assert (int(shown[0][20, 20, 0]), int(shown[0][20, 30, 0])) == (0, 255)
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".jpg", ".png", ".tif", ".webp"])
+def test_images_of_eight_bits_stay_as_they_are(tmp_path: Path, suffix: str) -> None:
+    rng = np.random.default_rng(5)
+    for channels in (1, 3, 4):
+        image = rng.integers(0, 256, (HEIGHT, WIDTH, channels), np.uint8)
+        path = tmp_path / f"{channels}{suffix}"
+        cv2.imwrite(str(path), image)
+        np.testing.assert_array_equal(pictures_of(path)[0], cv2.imread(str(path)))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("small", [False, True])
+def test_pages_are_frames_and_small_copies_of_them_are_not(
+    tmp_path: Path, order: str, big: bool, small: bool
+) -> None:
+    images = [deep(index, 7) for index in range(COUNT)]
+    path = write_stack(tmp_path / "stack.tif", images, order=order, big=big, small=small)
+    bright = [int(image[0, -1, 0]) for image in pictures_of(path)]
+    assert len(bright) == COUNT
+    assert np.all(np.diff(bright) > 0)
+
+
+def test_pages_lie_anywhere_in_a_large_file(tmp_path: Path) -> None:
+    path = write_stack(tmp_path / "stack.tif", [deep(0, 0), deep(1, 0)])
+    content = bytearray(path.read_bytes())
+    (second,) = struct.unpack_from("<I", content, 8 + 2 + TAGS * 12)
+    far = 3 << 30  # beyond what fits into memory that OpenCV decodes from
+    moved = content[second:]
+    for entry in (6, 9):  # the lists of strips, whose values move, too
+        at = 2 + 12 * entry + 8
+        struct.pack_into("<I", moved, at, struct.unpack_from("<I", moved, at)[0] - second + far)
+    at = 2 + TAGS * 12 + 4
+    strips = [place - second + far for place in struct.unpack_from("<II", moved, at)]
+    struct.pack_into("<II", moved, at, *strips)
+    struct.pack_into("<I", content, 8 + 2 + TAGS * 12, far)
+    with path.open("wb") as file:  # sparse: it takes no room
+        file.write(content[:second])
+        file.seek(far)
+        file.write(moved)
+    shown = pictures_of(path)
+    assert [int(image[0, 0, 0]) for image in shown] == [int(shown[0][0, 0, 0])] * 2
+    assert int(shown[0][0, -1, 0]) < int(shown[1][0, -1, 0])
+
+
+def test_a_page_that_cannot_be_read_is_missing(tmp_path: Path) -> None:
+    images = [deep(index, 0) for index in range(6)]
+    images[3] = images[3][:20]
+    path = write_stack(tmp_path / "stack.tif", images)
+    whole = path.read_bytes()
+    for cut in (10, images[0].nbytes + 100):  # in the last page's pixels, in its directory
+        path.write_bytes(whole[:-cut])
+        with open_source(str(path)) as opened:
+            assert [frame.index for frame in opened] == [0, 1, 2, 4]
+        facts = opened.facts
+        assert (facts.verdict, facts.missing_frames) == (Verdict.DAMAGED, 2)
+        assert "page 4 of" in facts.reason
+
+
+def test_a_tiff_of_one_page_is_an_image_and_several_with_pages_are_refused(tmp_path: Path) -> None:
+    for index in range(3):
+        write_stack(tmp_path / f"{index}.tif", [deep(index, 0)])
+    assert len(pictures_of(tmp_path / "0.tif")) == 1
+    assert len(pictures_of(tmp_path)) == 3
+    write_stack(tmp_path / "1.tif", [deep(index, 0) for index in range(5)])
+    with pytest.raises(SourceError, match=r"1\.tif holds 5 pages and is one of 3 files; name"):
+        open_source(str(tmp_path))
+
+
+@pytest.mark.parametrize("offset", [0, 32768])
+def test_a_run_finds_what_moves_in_a_deep_stack(tmp_path: Path, offset: int) -> None:
+    rng = np.random.default_rng(11)
+    images = []
+    for index in range(30):
+        image = rng.normal(300, 8, (120, 160))
+        cv2.circle(image, (20 + 4 * index, 30), 7, 900, -1)
+        cv2.circle(image, (140 - 4 * index, 90), 7, 700, -1)
+        images.append((offset + cv2.GaussianBlur(image, (0, 0), 1)).astype(np.uint16))
+    path = write_stack(tmp_path / "stack.tif", images)
+    out = tmp_path / "out"
+    assert main(["run", str(path), "--out", str(out), "--no-video"]) == 0
+    rows = np.genfromtxt(out / "tracks.csv", delimiter=",", names=True)
+    for start, step, y in ((20, 4, 30), (140, -4, 90)):
+        near = np.hypot(rows["x"] - start - step * rows["frame"], rows["y"] - y) < 3
+        assert len(set(rows["frame"][near])) > 25
+        assert len(set(rows["particle"][near])) == 1
+    assert len(set(rows["particle"])) == 2
 
 
 @dataclass(frozen=True)

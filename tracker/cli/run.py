@@ -42,8 +42,9 @@ def command(
     Parameters
     ----------
     source
-        A video file; a camera number such as 0; an rtsp or http(s) address; a folder, a pattern
-        such as `frames/*.png` or `frames/%06d.png`; or `demo`, a built-in scene.
+        A video file; a camera number such as 0; an rtsp or http(s) address; a folder of images, a
+        pattern such as `frames/*.png` or `frames/%06d.png`; a TIFF file, of which each page is a
+        frame; or `demo`, a built-in scene.
     out
         Folder of the results; those of an earlier run in it are replaced.
     config

@@ -1,4 +1,4 @@
-"""Sources of frames: video files, cameras, streams, folders of images, the built-in scene.
+"""Sources of frames: video files, cameras, streams, images, the built-in scene.
 
 Whatever OpenCV decodes, it decodes in a process of its own (`tracker.sources.decoder`), so that
 reading and tracking overlap and a file that makes the decoder abort ends the reading alone.
@@ -33,7 +33,8 @@ def open_source(
     ----------
     spec
         Path of a video file; number of a camera; rtsp, http or https address; folder, glob or
-        %06d pattern of images; or "demo" for the built-in synthetic scene.
+        %06d pattern of images; path of an image, or of a TIFF file, whose pages are the frames; or
+        "demo" for the built-in synthetic scene.
     options
         How to read it.
     errand

@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
@@ -21,6 +22,7 @@ import numpy as np
 
 from tracker.sources.ahead import ahead
 from tracker.sources.container import Container, NotAVideo, TimedFrame
+from tracker.sources.images import Levels, Picture, levels, pictures
 from tracker.sources.wire import DEFAULT_RATE, spread
 from tracker.types import Image
 
@@ -33,6 +35,7 @@ COUNTABLE = 20_000  # frames up to which a header's claim is checked before samp
 SKIMMED = 4  # frames for each sample from which on it may be any near the wanted one
 KEY_FRAME = 5  # other frames that are decoded in the same time as a key frame
 DECODED_PIXELS = 600_000_000  # that sampling decodes at most
+PROBES = 8  # images of more than 8 bits that tell the range of all
 MOST_WORKERS = 4  # that decode samples side by side: each has its decoder's memory
 
 
@@ -129,9 +132,7 @@ def open_reader(request: dict[str, Any]) -> Reader:
     """
     kind, fps = request["kind"], request["fps"]
     if kind == "images":
-        paths = request["paths"]
-        places = spread(len(paths), request["samples"] or len(paths))
-        return ImagesReader([paths[place] for place in places], fps)
+        return ImagesReader(pictures(request["paths"]), fps, request["samples"])
     if kind in ("camera", "stream"):
         return LiveReader(request["address"], fps)
     path = request["address"]
@@ -438,44 +439,51 @@ class LiveReader:
 
 
 class ImagesReader:
-    """Image files, one frame each.
+    """Images, one frame each.
+
+    Those of more than 8 bits are shown in one range of levels, the same for all and for samples.
 
     Parameters
     ----------
-    paths
-        The files in order.
+    images
+        In order.
     fps
         Frame rate, or 0 for the usual one.
+    samples
+        Above 0: read so many of them, spread out.
     """
 
-    def __init__(self, paths: Sequence[str], fps: float) -> None:
-        self._paths = paths
-        self.claimed: int | None = len(paths)
+    def __init__(self, images: Sequence[Picture], fps: float, samples: int) -> None:
+        self._images = images
+        self._wanted = [images[place] for place in spread(len(images), samples or len(images))]
+        self.claimed: int | None = len(self._wanted)
         self.fps = usable_rate(fps)
         self._next = 0
         self._shape: tuple[int, ...] | None = None
-        self._lost: list[str] = []
+        self._lost: list[Picture] = []
 
     def read(self, into: Image | None) -> Reading | None:
         """Return the next image that can be read and has the size of the first."""
-        while self._next < len(self._paths):
+        while self._next < len(self._wanted):
             index = self._next
             self._next += 1
-            image = self._load(self._paths[index])
+            image = self._load(self._wanted[index])
             if image is not None and self._shape in (None, image.shape):
                 self._shape = image.shape
                 return Reading(index, index / self.fps, "fps", image)
-            self._lost.append(self._paths[index])
+            self._lost.append(self._wanted[index])
         return None
 
-    @staticmethod
-    def _load(path: str) -> Image | None:
-        try:
-            content = np.fromfile(path, np.uint8)  # imread cannot open every path on every system
-        except OSError:
+    @cached_property
+    def _levels(self) -> Levels:
+        """The range, from images spread over all and not over the samples."""
+        return levels(self._images[at].decoded() for at in spread(len(self._images), PROBES))
+
+    def _load(self, picture: Picture) -> Image | None:
+        image = picture.decoded()
+        if image is None:
             return None
-        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-        return None if image is None else as_bgr(image)
+        return as_bgr(image if image.dtype == np.uint8 else self._levels.shown(image))
 
     def ending(self) -> Ending:
         """Say how many images were of no use."""
@@ -483,7 +491,7 @@ class ImagesReader:
             return Ending("complete", "", 0)
         count = len(self._lost)
         reason = (
-            f"{count} of {len(self._paths)} images cannot be read or have another size than the "
+            f"{count} of {len(self._wanted)} images cannot be read or have another size than the "
             f"first, among them {self._lost[0]}; replace or remove them"
         )
         return Ending("damaged", reason, count)

@@ -27,8 +27,8 @@ def resolve(spec: str) -> Address:
     Parameters
     ----------
     spec
-        Path of a video, number of a camera, address of a stream, or a folder, glob or %06d pattern
-        of images.
+        Path of a video or an image, number of a camera, address of a stream, or a folder, glob or
+        %06d pattern of images.
 
     Raises
     ------
