@@ -519,6 +519,16 @@ def said_of(
     return "; ".join(health.warnings())
 
 
+def meetings(parted: int, lost: int, still: int) -> tuple[Contact, ...]:
+    """Return so many contacts of each stage, as a frame reports them."""
+    ended = [ContactStage.PARTED] * parted + [ContactStage.LOST] * lost
+    stages = ended + [ContactStage.OPEN] * still
+    return tuple(
+        Contact((2 * i + 1, 2 * i + 2), stage, stage is ContactStage.OPEN, 0.5, 0.1, "motion")
+        for i, stage in enumerate(stages)
+    )
+
+
 def test_an_orderly_run_gets_no_warning() -> None:
     walkers = tuple(track(k, 5, 5) for k in range(1, 7))
     assert said_of(0) == ""
@@ -526,6 +536,12 @@ def test_an_orderly_run_gets_no_warning() -> None:
     assert said_of(50, walkers) == ""  # standing, but seen
     assert said_of(50, walkers, steps=3, renamed=20) == ""  # they come and go
     assert said_of(50, walkers, objects=6) == ""
+    together = tuple(track(k, 5, 5, Status.CONTACT) for k in range(1, 7))
+    assert said_of(50, together, Diagnostics(points=100, contacts=meetings(1, 1, 0)), steps=3) == ""
+    lost = Diagnostics(points=100, contacts=meetings(0, 2, 5))
+    assert said_of(50, walkers, lost, steps=3) == ""  # cars that drive off behind others
+    assert said_of(50, together[:4], lost, steps=3) == ""  # two pairs that mate
+    assert said_of(50, together, steps=3) == ""
 
 
 def test_what_cannot_be_tracked_is_said() -> None:
@@ -542,5 +558,10 @@ def test_what_cannot_be_tracked_is_said() -> None:
     assert said_of(50, seen, noise).startswith("60% of the foreground belongs to no track")
     flood = Diagnostics(points=100, flood=True)
     assert said_of(50, seen, flood).startswith("the picture changed as a whole in 50 of 50 frames")
+    pieces = tuple(track(k, 5, 5, Status.CONTACT) for k in range(1, 7))
+    said = said_of(50, pieces, Diagnostics(points=100, contacts=meetings(0, 2, 5)), steps=3)
+    assert said.startswith(
+        "6 of 6 tracks touched others or were unseen most of the time, and only 0 of 105 "
+    )
     turning = Diagnostics(points=100, drift=12.0)
     assert said_of(50, seen, turning).startswith("the picture as a whole moved, by about 12 px a")
