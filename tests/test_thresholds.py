@@ -62,6 +62,31 @@ def test_small_animals_are_seen_on_a_ground_with_shades() -> None:
     assert found(model, image) == FLIES
 
 
+@pytest.mark.parametrize("light", [1.0, 0.97, 0.94, 0.8, 1.1])
+def test_a_dark_animal_on_bedding_is_all_that_is_seen(light: float) -> None:
+    random = np.random.default_rng(4)
+    chips = random.normal(165, 18, (SIZE[1] // 5, SIZE[0] // 5)).astype(np.float32)
+    bedding = cv2.resize(chips, SIZE, interpolation=cv2.INTER_NEAREST)
+    cv2.circle(bedding, FLIES[0], 14, (40.0,), -1)
+    image = np.repeat(bedding.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    otsu, _ = cv2.threshold(image[..., 0], 0, 255, cv2.THRESH_OTSU)
+    assert (image[..., 0] <= otsu).mean() > 0.3, "Otsu's level parts the chips"
+    model = ThresholdBackground("auto", everywhere(image), adaptive=False)
+    model.foreground(image)
+    dimmed = (image * light).clip(0, 255).astype(np.uint8)
+    mask = model.foreground(dimmed)
+    assert found(model, dimmed) == FLIES[:1]
+    assert np.count_nonzero(mask) == pytest.approx(np.pi * 14**2, rel=0.1)
+
+
+def test_a_glare_does_not_turn_the_ground_into_an_object() -> None:
+    image = arena(ground=130.0, fly=70.0)
+    model = ThresholdBackground("auto", everywhere(image), adaptive=False)
+    assert found(model, image) == FLIES
+    cv2.circle(image, (250, 60), 30, (255,) * 3, -1)
+    assert found(model, image) == FLIES
+
+
 def test_the_table_around_a_dish_is_no_object() -> None:
     image = arena()
     image[dish(image) == 0] = TABLE

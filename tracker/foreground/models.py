@@ -101,8 +101,10 @@ class OpenCVBackground(Untaught):
 class ThresholdBackground(Untaught):
     """Dark objects on bright ground, or bright ones on dark; nothing needs to be learned.
 
-    Otsu's level parts them. Few small animals weigh nothing against the shades of the ground;
-    where it parts only those, objects are what stands out, from half of its contrast on.
+    Otsu's level parts them where it lies beyond the shades of the ground. Few animals weigh
+    nothing against these, or against the texture of bedding; where it parts only the ground,
+    objects are what stands out, from half of its contrast on. Both levels lie halfway between the
+    ground and the objects, so that nothing jumps where one takes the place of the other.
 
     Where they meet the border of the picture nearly all around, as the dark table does on which a
     bright dish stands, that is no object: the ground ends there, and nobody looks beyond it.
@@ -133,32 +135,39 @@ class ThresholdBackground(Untaught):
             side = 2 * (min(grey.shape) // (2 * LOCAL)) + 1
             apart = grey - np.asarray(cv2.blur(grey, (side, side)), np.float32)
             grey = np.clip(apart + 128, 0, 255).astype(np.uint8)
-        mask = self._split(grey)
         if self.fresh:
+            around = surroundings(self._split(grey))
+            self.region = self.region & ~around
             self.fresh = False
-            around = surroundings(mask)
-            if around.any():
-                self.region = self.region & ~around
-                mask = self._split(grey)
-        return mask
+        return self._split(grey)
 
     def _split(self, grey: Mask) -> Mask:
         """Return what is on the objects' side of the level, which the region tells."""
         inside = grey[self.region > 0]
         counts = np.bincount(inside, minlength=256)
         levels = np.arange(256.0)
+        ground, spread = _ground(levels, counts)
         otsu, _ = cv2.threshold(inside, 0, 255, cv2.THRESH_OTSU)
         dark, bright = levels <= otsu, levels > otsu
         weight = -counts  # the rarer ones are the objects
-        if _mean(levels, counts * bright) - _mean(levels, counts * dark) < 2 * LEAST_CONTRAST:
-            dark, bright = _outliers(levels, counts)
+        if self.fresh:  # there may be a table around, and more of it than of the ground
+            contrast = _mean(levels, counts * bright) - _mean(levels, counts * dark)
+            beyond = contrast > 2 * LEAST_CONTRAST
+        else:
+            away = {"dark": ground - otsu, "bright": otsu - ground}
+            beyond = away.get(self.polarity, abs(otsu - ground)) > spread
+        if not beyond:
+            dark, bright = _outliers(levels, counts, ground, spread)
             weight = counts * np.square(levels - _mean(levels, counts))
-        if self.polarity == "auto":
+        polarity = self.polarity
+        if polarity == "auto":
             low, high = float((weight * dark).sum()), float((weight * bright).sum())
             if not (low or high):
                 return np.zeros_like(grey)
-            self.polarity = "dark" if low >= high else "bright"
-        table = np.where(dark if self.polarity == "dark" else bright, 255, 0).astype(np.uint8)
+            polarity = "dark" if low >= high else "bright"
+        if not self.fresh:
+            self.polarity = polarity
+        table = np.where(dark if polarity == "dark" else bright, 255, 0).astype(np.uint8)
         return np.asarray(cv2.LUT(grey, table), np.uint8) & self.region
 
     def relearn(self, image: Image, protected: Mask) -> None:
@@ -166,8 +175,8 @@ class ThresholdBackground(Untaught):
         del image, protected
 
 
-def _outliers(levels: Levels, counts: Levels) -> tuple[Levels, Levels]:
-    """Return which levels are darker than nearly all there is, and which brighter.
+def _ground(levels: Levels, counts: Levels) -> tuple[float, float]:
+    """Return the grey level of the ground, and how far from it the shades of the ground reach.
 
     Parameters
     ----------
@@ -175,12 +184,26 @@ def _outliers(levels: Levels, counts: Levels) -> tuple[Levels, Levels]:
         Shape (n,), grey levels, and how many cells have each.
     """
     ground = _median(levels, counts)
-    apart = levels - ground
-    least = max(LEAST_CONTRAST, NOISES * 1.4826 * _median(np.abs(apart), counts))
+    spread = NOISES * 1.4826 * _median(np.abs(levels - ground), counts)
+    return ground, max(LEAST_CONTRAST, spread)
+
+
+def _outliers(
+    levels: Levels, counts: Levels, ground: float, spread: float
+) -> tuple[Levels, Levels]:
+    """Return which levels are darker than nearly all there is, and which brighter.
+
+    Parameters
+    ----------
+    levels, counts
+        Shape (n,), grey levels, and how many cells have each.
+    ground, spread
+        See `_ground`, grey levels.
+    """
     sides = []
-    for far in (-apart, apart):
-        contrast = _mean(far, counts * (far > least))
-        sides.append(far > max(least, contrast / 2))
+    for far in (ground - levels, levels - ground):
+        contrast = _mean(far, counts * (far > spread))
+        sides.append(far > max(spread, contrast / 2))
     return sides[0], sides[1]
 
 
