@@ -19,6 +19,7 @@ from tracker.errors import ConfigError
 from tracker.foreground import Footprint, ForegroundModel, make_foreground, samples_wanted
 from tracker.foreground.ghosts import uncovered
 from tracker.foreground.grid import Grid
+from tracker.foreground.light import local_gain
 from tracker.foreground.occluders import find_occluders
 from tracker.foreground.palette import color_bins
 from tracker.foreground.survey import find_patches, rank_filter
@@ -290,6 +291,43 @@ def test_where_nothing_casts_them_what_passes_for_shadows_is_objects(learner: st
     assert overlap(points, world.inside(places[-1])) > 0.75
 
 
+def test_grey_animals_do_not_crumble_into_objects_and_their_shadows() -> None:
+    """Now this part of one passes for its shadow, and now that one."""
+    world, pictures = World(), []
+    places = world.walk(50)
+    for index, (x, y) in enumerate(places):
+        ahead = world.pixels[..., 0] < x + RADIUS * np.sin(2.0 * index)
+        levels = np.where(ahead, 0.72, 0.45)
+        light = np.where(world.inside((x, y)), levels, 1.0)[:, :, None]
+        pictures.append(world.draw(light=light))
+    foreground = make_foreground(ForegroundOptions(), SIZE, pictures, live=False)
+    for index, (place, picture) in enumerate(zip(places, pictures, strict=True)):
+        points = foreground.points(Frame(index, index / FPS, picture))
+        assert overlap(points, world.inside(place)) > 0.75, index
+
+
+# --- the camera -----------------------------------------------------------------------------------
+
+
+def test_a_camera_that_was_knocked_leaves_no_ghosts(learner: str) -> None:
+    """What stood out of the background where it had been would do so for good."""
+    world, here, pictures = World(), World(), []
+    for x, y in ((30, 30), (120, 25), (40, 95), (130, 90)):
+        world.ground[world.inside((float(x), float(y)), 14.0)] = (60, 70, 80)
+    here.ground = np.roll(world.ground, (2, 3), axis=(0, 1))
+    places = world.walk(100)
+    for index, place in enumerate(places):
+        pictures.append((world if index < 50 else here).draw(place))
+    samples = pictures[::2] if learner == "median" else []
+    options = ForegroundOptions(model=learner)  # type: ignore[arg-type]
+    foreground = make_foreground(options, SIZE, samples, live=not samples)
+    everywhere = Footprint(np.array([SIZE]) / 2, np.diag(np.square(SIZE))[None].astype(float))
+    for index, (place, picture) in enumerate(zip(places, pictures, strict=True)):
+        points = foreground.points(Frame(index, index / FPS, picture), protect=everywhere)
+        if index > 80:
+            assert overlap(points, world.inside(place)) > 0.6, index
+
+
 # --- light ---------------------------------------------------------------------------------------
 
 
@@ -384,6 +422,20 @@ def test_nobody_near_leaves_a_ghost_while_the_light_sways(learner: str) -> None:
         near = np.any([world.inside(place, RADIUS + 3) for place in members], axis=0)
         left += np.count_nonzero(raster(points) & ~near)
     assert left < 0.02 * len(group) * 3 * np.pi * RADIUS**2
+
+
+def test_what_hides_the_texture_of_the_ground_is_no_shade() -> None:
+    """A dark animal on its bedding, none of which looks as it did, is not the light of a place."""
+    chips = np.random.default_rng(2).uniform(60, 220, (30, 40, 3)).astype(np.float32)
+    ground = np.asarray(cv2.resize(chips, (160, 120)), np.float32)
+    changed = np.zeros((120, 160), np.uint8)
+    changed[15:105, 35:135] = 255
+    animal, lamp = 0.8 * ground, 0.8 * ground
+    animal[40:80, 60:110] = 25
+    lamp[40:80, 60:110] *= 0.4
+    for picture, light in ((animal, 0.8), (lamp, 0.32)):
+        field = local_gain(picture.astype(np.uint8), ground, changed)
+        np.testing.assert_allclose(field[60, 85], light, rtol=0.1)
 
 
 # --- thin parts -----------------------------------------------------------------------------------
@@ -948,6 +1000,25 @@ def test_an_animal_that_comes_back_to_its_nest_is_uncovered() -> None:
     assert (middle[26:35, 30:51] == 30).all()
     ground = uncovered(middle, images, np.full((60, 80), 9, np.uint8))
     assert (ground == 160).mean() > 0.98
+
+
+def test_an_animal_that_turns_where_it_rests_is_uncovered() -> None:
+    """Where its legs were in one pose is no part of where they were in another."""
+    random, images = np.random.default_rng(6), []
+    for number in range(48):
+        image = np.full((80, 100, 3), 170, np.uint8)
+        if number < 33:
+            pose = number * 5 // 33
+            cv2.circle(image, (50, 40), 6, (40, 40, 40), cv2.FILLED)
+            for angle in 0.5 * pose + np.pi / 4 * np.arange(4):
+                leg = 20 * np.array([np.cos(angle), np.sin(angle)])
+                ends = [(round(50 + x), round(40 + y)) for x, y in (leg, -leg)]
+                cv2.line(image, *ends, (40, 40, 40), 3)
+        images.append(np.clip(image + random.normal(0, 1.5, image.shape), 0, 255).astype(np.uint8))
+    middle = rank_filter(images, 24)
+    assert np.count_nonzero(middle.min(axis=2) < 120) > 200
+    ground = uncovered(middle, images, np.full((80, 100), 9, np.uint8))
+    assert np.count_nonzero(ground.min(axis=2) < 150) < 5
 
 
 @pytest.mark.parametrize("colour", [20, 230])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tracker import Job, load_config, run
-from tracker.foreground.steadiness import Steadiness
+from tracker.foreground.steadiness import Outlook, Steadiness, displacement
 from tracker.types import Image
 
 FPS = 25
@@ -49,6 +49,26 @@ def test_things_that_move_and_noise_are_no_camera() -> None:
     assert not any(drifts(images))
     assert not any(drifts([rng.integers(0, 255, (240, 320, 3), np.uint8) for _ in range(10)]))
     assert not any(drifts([np.full((240, 320, 3), 90, np.uint8)] * 10))
+
+
+@pytest.mark.parametrize("shift", [(3, 2), (-5, 0), (0, 9)])
+def test_a_knock_is_measured(shift: tuple[int, int]) -> None:
+    whole = scene()
+    before = whole[20:220, 100:500]
+    now = whole[20 - shift[1] : 220 - shift[1], 100 - shift[0] : 500 - shift[0]]
+    cv2.circle(now := now.copy(), (200, 100), 25, (0, 0, 250), -1)
+    found = displacement(Outlook.of(before), Outlook.of(now))
+    np.testing.assert_allclose(found, shift, atol=0.3)
+
+
+def test_what_moves_in_front_and_noise_are_no_knock() -> None:
+    rng = np.random.default_rng(5)
+    for ground in (scene(400), np.full((240, 400, 3), 120, np.uint8)):
+        view = ground.copy()
+        for place in ((60, 60), (200, 120), (330, 200)):
+            cv2.circle(view, place, 30, (40, 40, 40), -1)
+        noisy = np.clip(view + rng.normal(0, 3, view.shape), 0, 255).astype(np.uint8)
+        assert not displacement(Outlook.of(ground), Outlook.of(noisy)).any()
 
 
 def test_between_two_looks_the_last_one_counts() -> None:

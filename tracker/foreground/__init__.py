@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import Self
 
 import numpy as np
@@ -29,9 +30,11 @@ from tracker.foreground.survey import (
     ENOUGH,
     Patch,
     Statistics,
+    alike,
     background_statistics,
     find_patches,
     one_light,
+    one_view,
     side_by_side,
     typical_area,
     typical_contrast,
@@ -60,6 +63,9 @@ SAMPLE_BYTES = 150_000_000
 
 SHORTEST_SIDE = 160
 """Cells along the shorter side of the picture that the chosen scale keeps at least."""
+
+TRIED_EVERY = 4
+"""Samples from one to the next that are looked at to try something."""
 
 SURVEY_SIDE = 288
 """Cells along the shorter side of the picture when the samples are looked at first."""
@@ -104,7 +110,7 @@ def make_foreground(
         )
     if name != "median":
         return _unsurveyed(name, options, coarse)
-    used = one_light(kept)
+    used = one_view(one_light(kept))
     del kept
     enough = range(0, len(used), max(1, len(used) // ENOUGH))
     looked_at = _coarsened(used, enough, coarse)
@@ -252,6 +258,9 @@ class _Survey:
         if survey.shadow is not None and uncast(changed, survey.masks):
             survey.shadow, survey.colorless, grey = None, True, True
             survey._look_again(samples)
+        elif survey.shadow is not None and survey._crumbling(samples):
+            survey.shadow, survey.colorless = None, True
+            survey._look_again(samples)
         contrast = typical_contrast(survey.patches)
         if grey and contrast is not None:
             # Arenas without colour: what differs less than half as much as objects is not one.
@@ -278,6 +287,17 @@ class _Survey:
             self.patches.extend(find_patches(mask, image, background.reference, self.grid, number))
         return every
 
+    def _crumbling(self, samples: Mapping[int, Image]) -> bool:
+        """Tell whether objects are alike only together with what passes for their shadows.
+
+        Of grey animals now these parts do and now those.
+        """
+        if alike(self.patches):
+            return False
+        whole = replace(self, shadow=None, patches=[], masks=[])
+        whole.look(dict(islice(samples.items(), 0, None, TRIED_EVERY)))
+        return alike(whole.patches) and self._shade(samples) is None
+
     def look_beneath(self, samples: Mapping[int, Image], area: float) -> None:
         """Look at numbered samples again if something stands in the background and stirs.
 
@@ -301,15 +321,18 @@ class _Survey:
         """
         if self.shadow is None:
             return False
-        views = list(zip(self.masks, samples.values(), strict=True))
-        ground = self.background().reference
-        in_the_sun = Shade.dragged(views, ground)
-        if in_the_sun is None and alone:
-            in_the_sun = Shade.learned(views, ground)
+        in_the_sun = self._shade(samples, alone=alone)
         if in_the_sun is not None:
             self.shadow = replace(self.shadow, in_the_sun=in_the_sun)
             self._look_again(samples)
         return in_the_sun is not None
+
+    def _shade(self, samples: Mapping[int, Image], *, alone: bool = True) -> Shade | None:
+        """Return what shadows on sunlit ground are like in samples, if there are any."""
+        views = list(zip(self.masks, samples.values(), strict=True))
+        ground = self.background().reference
+        in_the_sun = Shade.dragged(views, ground)
+        return Shade.learned(views, ground) if in_the_sun is None and alone else in_the_sun
 
     def _look_again(self, samples: Mapping[int, Image]) -> None:
         self.patches, self.masks = [], []

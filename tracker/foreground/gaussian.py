@@ -26,6 +26,7 @@ from tracker.foreground.grid import Mask
 from tracker.foreground.light import gain, local_gain
 from tracker.foreground.opening import Opening
 from tracker.foreground.shadow import is_grey
+from tracker.foreground.steadiness import Outlook, displacement
 from tracker.types import Image
 
 NOISE_FLOOR = 1.5
@@ -203,6 +204,10 @@ class GaussianBackground:
         elapsed = 0.0 if self.learned is None else time - self.learned
         self.learned = time
         self.frames += 1
+        knock = displacement(Outlook.of(self.reference), Outlook.of(image))
+        if knock.any():
+            self._move(knock, image)
+            return
         rate = max(1.0 - float(np.exp(-elapsed / self.learning_seconds)), 1.0 / self.frames)
         if not self.adaptive_noise:
             rate = 1.0 - float(np.exp(-elapsed / self.learning_seconds))
@@ -228,6 +233,26 @@ class GaussianBackground:
             self.still.ravel()[cells] = 0.0
         self.last = image.copy()
         self.refresh(edges=self.frames % EDGES_EVERY == 0)
+
+    def _move(self, shift: NDArray[np.float64], image: Image) -> None:
+        """Move what is known with the picture, by so many cells: the camera was knocked.
+
+        What comes into view is as `image` shows it.
+        """
+        matrix = np.array([[1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]]])
+        size = self.mean.shape[1::-1]
+
+        def moved(field: NDArray[np.float32]) -> NDArray[np.float32]:
+            border = cv2.BORDER_REPLICATE
+            return np.asarray(cv2.warpAffine(field, matrix, size, borderMode=border), np.float32)
+
+        known = cv2.warpAffine(np.ones(size[::-1], np.float32), matrix, size)
+        self.mean = np.where((known < 1)[:, :, None], image, moved(self.mean)).astype(np.float32)
+        self.noise = moved(self.noise)
+        if self.light.shape == self.noise.shape:
+            self.light = moved(self.light)
+        self.still[:], self.last = 0.0, None
+        self.refresh()
 
     def _follow_contrast(self, image: Image, foreground: Mask) -> None:
         """Let what makes foreground follow the contrast of the objects where there is no colour.

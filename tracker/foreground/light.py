@@ -41,6 +41,16 @@ NEIGHBOURHOOD = 5
 """The picture's shorter side is this many neighbourhoods wide: a lamp lights places unevenly."""
 
 
+TEXTURE = (5, 5)
+"""Coarse cells over which the ground has a texture,"""
+
+TEXTURED = 0.05
+"""standard deviation of the logarithm of its level from which on it has one,"""
+
+HIDDEN = 0.5
+"""and share of its variance that is there after the level is taken off where something hides it."""
+
+
 def gain(image: Image, reference: Image) -> NDArray[np.float32]:
     """Return the ratio of `image` to `reference` for each channel, shape (3,).
 
@@ -96,7 +106,8 @@ def local_gain(
         use &= np.asarray(cv2.resize(protected, size, interpolation=cv2.INTER_NEAREST)) == 0
     if foreground is not None:
         ground = use & (np.asarray(cv2.resize(foreground, size, interpolation=cv2.INTER_AREA)) == 0)
-        use &= ground | (cv2.blur(ground.astype(np.float32), (side, side)) < LEFT)
+        bare = cv2.blur(ground.astype(np.float32), (side, side)) >= LEFT
+        use &= ground | ~(bare | _hidden(new, old))
     whole = np.log(gain(image, np.asarray(cv2.convertScaleAbs(reference), np.uint8)))
     ratio = np.log((new + 1.0) / (old + 1.0)) - whole
     share = cv2.blur(use.astype(np.float32), (side, side))[:, :, None]
@@ -110,6 +121,22 @@ def local_gain(
         return np.ones(3, np.float32)
     field = np.exp(smooth).astype(np.float32)
     return np.asarray(cv2.resize(field, (width, height)), np.float32)
+
+
+def _hidden(new: NDArray[np.float32], old: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return where `new` does not show the texture that `old` has, shape (height, width).
+
+    Light changes the level of what it falls on, and what stands there hides it.
+    """
+    seen, known = (np.log(lit.mean(axis=2) + 1.0) for lit in (new, old))
+    left, there = _variance(seen - known), _variance(known)
+    hidden = ((there > TEXTURED**2) & (left > HIDDEN * there)).astype(np.uint8)
+    return np.asarray(cv2.morphologyEx(hidden, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0)
+
+
+def _variance(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    mean = cv2.blur(values, TEXTURE)
+    return np.asarray(cv2.blur(values * values, TEXTURE) - mean * mean, np.float32)
 
 
 def _tells(new: NDArray[Number], old: NDArray[Number]) -> NDArray[np.bool_]:

@@ -29,7 +29,7 @@ UNEVEN = 0.035
 SPECK = 12
 """Cells of a patch that says nothing of shadows."""
 
-UNCAST = 1 / 3
+UNCAST = 1 / 5
 """Share of what is changed that is taken for shadows without casters where these are objects."""
 
 LOOKED_AT_EVERY = 8

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
@@ -13,7 +15,11 @@ from tracker.types import Image
 _EVERY = 1.0  # s
 _WIDTH = 160  # cells of the small pictures that are compared
 _NARROW = 8  # cells along the shorter side: of fewer nobody can tell
-_LEAST = 0.75  # cells; less is noise, or the light
+LEAST = 0.75  # cells; less is noise, or the light
+_FINE = 400  # cells of those in which a knock is looked for,
+_NUDGE = 0.05  # shorter sides of the picture that one moves it by at most
+_PLAIN = 8.0  # grey levels that tell something, whatever the codec does,
+_EDGES = 0.002  # and share of the picture where there are such
 _TELLING = 0.25  # share of the picture where a movement makes most of a difference
 _MOST = 0.7  # share of it that must speak for the movement
 
@@ -56,18 +62,83 @@ class Steadiness:
         )
         now, before = np.asarray(grey, np.float32), self._before
         if before is not None:
-            window = np.asarray(cv2.createHanningWindow(size, cv2.CV_32F), np.float32)
-            # Given the window itself, some versions of OpenCV change the pictures.
-            shift, _ = cv2.phaseCorrelate(before * window, now * window)
+            shift = _shift(before, now)
             cells = float(np.hypot(shift[0], shift[1]))
-            moved = cells > _LEAST and _explains(shift, before, now)
+            moved = cells > LEAST and _explains(shift, before, now)
             self._drift = cells * spacing / scale / elapsed if moved else 0.0
         self._before, self._time = now, time
         return self._drift
 
 
-def _explains(
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A picture without colour, made smaller, to find how far it was moved.
+
+    Parameters
+    ----------
+    grey
+        Shape (height, width), small enough to be compared within a millisecond or two.
+    scale
+        Its width relative to that of the picture.
+    """
+
+    grey: NDArray[np.uint8]
+    scale: float
+
+    @classmethod
+    def of(cls, image: Image) -> Self:
+        """Return that of a picture of shape (height, width, 3)."""
+        height, width = image.shape[:2]
+        scale = min(_FINE / width, 1.0)
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        return cls(np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8), scale)
+
+
+def displacement(before: Outlook, now: Outlook) -> NDArray[np.float64]:
+    """Return by how many cells the picture `now` is the one `before` moved, (dx, dy).
+
+    0 where that does not explain most of what differs, or is less than can be told.
+    """
+    one, other = before.grey.astype(np.float32), now.grey.astype(np.float32)
+    unmoved = np.zeros(2)
+    if min(other.shape) < _NARROW:
+        return unmoved
+    shift = _shift(one, other)
+    apart = np.array(shift) / now.scale
+    moved = LEAST < np.hypot(*apart) < _NUDGE * min(other.shape) / now.scale
+    return apart if moved and _explains_all_over(shift, one, other) else unmoved
+
+
+def _shift(before: NDArray[np.float32], now: NDArray[np.float32]) -> Sequence[float]:
+    """Return by how many cells most of what has edges has moved, x and y."""
+    window = np.asarray(cv2.createHanningWindow(now.shape[::-1], cv2.CV_32F), np.float32)
+    # Given the window itself, some versions of OpenCV change the pictures.
+    shift, _ = cv2.phaseCorrelate(before * window, now * window)
+    return shift
+
+
+def _explains_all_over(
     shift: Sequence[float], before: NDArray[np.float32], now: NDArray[np.float32]
+) -> bool:
+    """Tell whether a movement explains what is plain in three quarters of the picture.
+
+    What moves in front of a picture without edges explains what is plain, too, but in one place.
+    """
+    middle, centre = (length // 2 for length in now.shape)
+    quarters = [
+        _explains(shift, before[rows, columns], now[rows, columns], _PLAIN)
+        for rows in (slice(middle), slice(middle, None))
+        for columns in (slice(centre), slice(centre, None))
+    ]
+    return sum(quarters) >= 3
+
+
+def _explains(
+    shift: Sequence[float],
+    before: NDArray[np.float32],
+    now: NDArray[np.float32],
+    least: float = 1.0,
 ) -> bool:
     """Tell whether the picture is the one before, shifted by so many cells, rather than unmoved.
 
@@ -81,6 +152,6 @@ def _explains(
     if not len(now):
         return False
     difference = np.abs(moved - before)
-    telling = difference >= max(float(np.quantile(difference, 1 - _TELLING)), 1.0)
+    telling = difference >= max(float(np.quantile(difference, 1 - _TELLING)), least)
     nearer = np.abs(now - moved) < np.abs(now - before)
-    return bool(nearer[telling].mean() > _MOST) if telling.any() else False
+    return bool(telling.mean() > _EDGES and nearer[telling].mean() > _MOST)

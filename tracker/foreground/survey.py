@@ -18,6 +18,7 @@ from tracker.foreground.grid import Grid, Mask
 from tracker.foreground.light import LOOKED_AT, gain, local_gain
 from tracker.foreground.patches import Patches, solidity
 from tracker.foreground.standing import Usual, beneath, restless
+from tracker.foreground.steadiness import LEAST, Outlook, displacement
 from tracker.types import Array, Blob, Image
 
 ENOUGH = 48
@@ -65,6 +66,21 @@ SMALLEST_CELLS = 6
 
 FEWEST_SAMPLES = 12
 """Samples of the commonest light that suffice to leave out the others."""
+
+LOOKS = 8
+"""Samples that tell whether there is more than one view."""
+
+SMALL = 0.35
+"""Share of the area of a typical vehicle below which something may walk,"""
+
+UPRIGHT = 1.7
+"""and ratio of the variances along y and x from which on it stands upright."""
+
+ALIKE = (0.36, 2.25)
+"""Areas, in those of a typical object, between which a patch may be a single one,"""
+
+ALIKE_WITHIN = 0.12
+"""and the logarithm of it within which half of these are where they are of one kind."""
 
 Levels = NDArray[np.uint8]
 Item = TypeVar("Item")
@@ -127,6 +143,24 @@ def one_light(images: list[Image]) -> list[Image]:
     middle = rank_filter(small, len(small) // 2)
     gains = np.array([np.log(gain(image, middle)).mean() for image in small])
     near = np.abs(gains[:, None] - gains) < SAME_LIGHT
+    commonest = near[np.argmax(near.sum(axis=1))]
+    if np.count_nonzero(commonest) < FEWEST_SAMPLES:
+        return images
+    return [image for image, same in zip(images, commonest, strict=True) if same]
+
+
+def one_view(images: list[Image]) -> list[Image]:
+    """Return those of `images`, each of shape (height, width, 3), that show the commonest view.
+
+    A camera that was knocked would otherwise leave a median of two pictures.
+    """
+    few = side_by_side(Outlook.of, images[:: max(1, len(images) // LOOKS)])
+    middle = rank_filter([view.grey for view in few], len(few) // 2)
+    moved = partial(displacement, replace(few[0], grey=middle))
+    if not np.any(side_by_side(moved, few)):
+        return images
+    shifts = np.array([moved(Outlook.of(image)) for image in images])
+    near = np.hypot(*(shifts[:, None] - shifts).transpose(2, 0, 1)) < LEAST
     commonest = near[np.argmax(near.sum(axis=1))]
     if np.count_nonzero(commonest) < FEWEST_SAMPLES:
         return images
@@ -302,15 +336,46 @@ def find_patches(
 def typical_area(patches: Sequence[Patch]) -> float | None:
     """Return the area of a typical object, px², or None where nothing was seen.
 
+    That of walkers, where most of what is among vehicles walks: one bus outweighs many of them.
+    """
+    blobs = [patch.blob for patch in patches if not patch.blob.border]
+    blobs = blobs or [patch.blob for patch in patches]
+    typical = _single(blobs)
+    if typical is None or _upright([blob for blob in blobs if blob.area >= SMALL * typical]):
+        return typical
+    small = [blob for blob in blobs if blob.area < SMALL * typical]
+    return _single(small) if 2 * len(small) >= len(blobs) and _upright(small) else typical
+
+
+def _single(blobs: Sequence[Blob]) -> float | None:
+    """Return the area of a single object, px², or None without any.
+
     The area-weighted 40 % quantile: specks weigh nothing, and groups do not rule.
     """
-    areas = np.sort([patch.blob.area for patch in patches if not patch.blob.border])
-    if len(areas) == 0:
-        areas = np.sort([patch.blob.area for patch in patches])
+    areas = np.sort([blob.area for blob in blobs])
     if len(areas) == 0:
         return None
     share = np.cumsum(areas)
     return float(areas[np.searchsorted(share, 0.4 * share[-1])])
+
+
+def _upright(blobs: Sequence[Blob]) -> bool:
+    """Tell whether most of the area of some patches is of such as are higher than wide."""
+    areas = np.array([blob.area for blob in blobs])
+    high = [blob.covariance[1, 1] > UPRIGHT * blob.covariance[0, 0] for blob in blobs]
+    return bool(areas[high].sum() > areas.sum() / 2)
+
+
+def alike(patches: Sequence[Patch]) -> bool:
+    """Tell whether what is seen has one size, but for groups and pieces."""
+    areas = np.array([patch.blob.area for patch in patches if not patch.blob.border])
+    typical = typical_area(patches)
+    if typical is None:
+        return False
+    single = areas[(areas > ALIKE[0] * typical) & (areas < ALIKE[1] * typical)]
+    if len(single) < FEWEST_SAMPLES:
+        return False
+    return bool(np.median(np.abs(np.log(single / typical))) < ALIKE_WITHIN)
 
 
 def typical_contrast(patches: Sequence[Patch]) -> float | None:
