@@ -72,14 +72,15 @@ def _colorless(points: Points) -> Blobs:
 _E_STEP = Silhouettes.e_step
 
 
-def _shared(self: Silhouettes, means: Array) -> Stats:
+def _shared(self: Silhouettes, means: Array, *, scored: bool = True) -> Stats:
     """Share each pixel among the objects that cover it, as a mixture does: Σ_k r_k = 1."""
     a, bare = self.shown(self.likelihood.cover(self.distances(means)))
     covered = 1 - (1 - self.likelihood.clutter) * bare
     share = (covered / np.maximum(sums(self.point, a, len(self.weights)), 1e-300))[self.point]
     if self.likelihood.affinity is not None:
         share = share * self.likelihood.affinity
-    return _E_STEP(replace(self, likelihood=replace(self.likelihood, affinity=share)), means)
+    sharing = replace(self, likelihood=replace(self.likelihood, affinity=share))
+    return _E_STEP(sharing, means, scored=scored)
 
 
 _RESHAPE, _START = policy._reshape, tracking.start

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tracker.config import TrackingOptions
+from tracker.foreground.survey import Patch, typical_area
 from tracker.mixture import Mixture, Stats, squared_distances
 from tracker.tracking import Tracker, start
 from tracker.tracking.births import Count, Newborn, _Patch, affordable, resolve, split
@@ -189,6 +190,52 @@ def test_a_car_among_walkers_is_one_and_a_row_of_walkers_is_not(length: int) -> 
         row |= ((columns - x) / 8) ** 2 + ((rows - 120) / 30) ** 2 < 1
     parts = [split(Points(np.argwhere(patch)[:, ::-1]), walkers).parts for patch in (car, row)]
     assert [len(part.mass) for part in parts] == [1, 5]
+
+
+def crossing(vehicles: int) -> tuple[Blob, ...]:
+    """Return patches of five walkers and so many vehicles in each of twenty samples."""
+    random, blobs = np.random.default_rng(7), []
+    walker, vehicle = np.diag([64.0, 400.0]), np.diag([3600.0, 900.0])
+    for sample in range(20):
+        for number, kind in enumerate([walker] * 5 + [vehicle] * vehicles):
+            scale = np.exp(random.normal(0, 0.1))
+            place = np.array([60.0 + 70 * number + 3 * sample, random.uniform(120, 360)])
+            area = 4 * np.pi * np.sqrt(np.linalg.det(kind)) * scale**2
+            blobs.append(Blob(place, kind * scale**2, area, border=False, sample=sample))
+    return tuple(blobs)
+
+
+@pytest.mark.parametrize("vehicles", [1, 3])
+def test_walkers_among_vehicles_are_typical_where_most_walk(vehicles: int) -> None:
+    """A car or a bus outweighs them, and who is small among large ones was never found."""
+    blobs = crossing(vehicles)
+    state = start(TrackingOptions(), Scene(size=(640, 480), blobs=blobs, samples=20))
+    assert state.sizes is not None
+    assert state.sizes.upright
+    walker = 4 * np.pi * 160
+    assert state.sizes.typical == pytest.approx(walker, rel=0.2)
+    patches = [Patch(blob, blob, 40.0) for blob in blobs]
+    assert typical_area(patches) == pytest.approx(walker, rel=0.2)
+
+
+def test_vehicles_are_typical_where_few_walk() -> None:
+    blobs = crossing(6)
+    state = start(TrackingOptions(), Scene(size=(640, 480), blobs=blobs, samples=20))
+    assert state.sizes is not None
+    assert not state.sizes.upright
+    assert state.sizes.typical == pytest.approx(4 * np.pi * 1800, rel=0.2)
+    patches = [Patch(blob, blob, 40.0) for blob in blobs]
+    assert typical_area(patches) == pytest.approx(4 * np.pi * 1800, rel=0.2)
+
+
+def test_who_stands_teaches_the_sizes_once() -> None:
+    """One who stood for long made everyone of another size unfindable."""
+    stander = np.argwhere(np.ones((72, 28)))[:, ::-1] + (300.0, 200.0)
+    tracker = Tracker(scene=Scene(size=(640, 480), blobs=crossing(0), samples=20))
+    for index in range(200):
+        tracker.update(stander, time=index / 25)
+    assert len(tracker.state.objects) == 1
+    assert len(tracker.state.patches) <= 2
 
 
 def test_a_line_of_points_is_counted() -> None:

@@ -416,6 +416,16 @@ def test_with_all_pairs_nothing_is_left_out() -> None:
     assert stats.points == pytest.approx(whole.points)
 
 
+def test_the_scatter_is_that_of_what_each_covers() -> None:
+    points, weights, mixture = three_in_contact()
+    pairs = np.nonzero(np.ones((3, len(points))))
+    affinity = np.random.default_rng(4).uniform(0.3, 1, len(pairs[0]))
+    some = silhouettes(points, mixture, pairs, likelihood=Coverage(0.06, affinity), weights=weights)
+    r, _ = Coverage(0.06).responsibilities(squared_distances(points, mixture))
+    expected = collect(points, r * weights).scatter
+    np.testing.assert_allclose(some.scatter(mixture.means), expected, rtol=1e-9)
+
+
 def test_of_what_hardly_shows_there_is_little_where_another_shows_all() -> None:
     points, _, mixture = three_in_contact()
     shares, clutter = np.array([1.0, 0.3, 1.0]), Coverage(0.06).clutter
@@ -431,8 +441,9 @@ def test_of_what_hardly_shows_there_is_little_where_another_shows_all() -> None:
     np.testing.assert_allclose(stats.mass, expected.mass)
     np.testing.assert_allclose(stats.mean, expected.mean)
     others = np.array([np.prod(np.delete(1 - shown, k, axis=0), axis=0) for k in range(3)])
-    alone = some.exposed(distances.ravel(), np.zeros(3, dtype=bool))
+    alone, log_likelihood = some.exposed(distances.ravel(), np.zeros(3, dtype=bool))
     np.testing.assert_allclose(alone, (cover * others).sum(axis=1))
+    assert log_likelihood == pytest.approx(stats.log_likelihood)
 
 
 def test_a_dark_object_beside_a_bright_one_stays_where_it_is() -> None:

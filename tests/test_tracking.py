@@ -847,6 +847,54 @@ def test_the_state_does_not_grow_with_the_length_of_the_stream() -> None:
     assert sizes[-1] < 1.3 * sizes[0]
 
 
+def test_where_all_are_known_nobody_stays_double_while_another_is_free() -> None:
+    """One jumps out from beneath another, farther than anybody looks for it."""
+    still = np.array([100.0, 100.0])
+    coming = walk(20, still + np.array([80, 0]), (-4, 0))
+    frames = [union(filled(still), filled(place)) for place in coming]
+    frames += [filled(still)] * 4
+    away = np.array([100.0, 260.0])
+    frames += [union(filled(still), filled(away))] * 25
+    area = 4 * np.pi * 36.0
+    blobs = tuple(
+        Blob(np.array([40.0 + 9 * i, y]), ROUND, area, border=False, sample=i)
+        for i in range(20)
+        for y in (60.0, 200.0)
+    )
+    scene = Scene(size=(320, 320), blobs=blobs, samples=20)
+    snapshots = follow(frames, Tracker(TrackingOptions(objects=2), scene))
+    last = sorted((track.mean for track in snapshots[-1].tracks), key=lambda mean: float(mean[1]))
+    np.testing.assert_allclose(last, [still, away], atol=2)
+    for track in snapshots[-1].tracks:
+        assert track.identity_confidence < 0.6
+
+
+def test_objects_turn_while_they_touch() -> None:
+    """Those that kept their headings would soon lie across what they are."""
+    shape, middle = np.diag([100.0, 9.0]), np.array([160.0, 120.0])
+    area = 4 * np.pi * 30.0
+    blobs = tuple(
+        Blob(np.array([40.0 + 9 * i, y]), shape, area, border=False, sample=i)
+        for i in range(20)
+        for y in (60.0, 200.0)
+    )
+
+    def side_by_side(gap: float, angle: float) -> Array:
+        along = np.array([np.cos(angle), np.sin(angle)])
+        across = np.array([-along[1], along[0]])
+        extent = 100.0 * np.outer(along, along) + 9.0 * np.outer(across, across)
+        return union(*(filled(middle + side * gap * across, extent) for side in (-0.5, 0.5)))
+
+    frames = [side_by_side(gap, 0.0) for gap in (*[60.0] * 10, *np.linspace(60, 12, 25))]
+    frames += [side_by_side(12.0, angle) for angle in np.linspace(0, np.pi / 2, 45)]
+    tracker = Tracker(scene=Scene(size=(320, 240), blobs=blobs, samples=20))
+    last = follow(frames, tracker)[-1]
+    assert len(last.tracks) == 2
+    for track in last.tracks:
+        assert track.status is Status.CONTACT
+        assert track.covariance[1, 1] > 3 * track.covariance[0, 0]
+
+
 @pytest.mark.parametrize("jumps", [1, 2])
 def test_names_survive_frames_that_are_left_out_of_a_recording(jumps: int) -> None:
     columns = [60.0 + i + 80.0 * min((i + 5) // 20, jumps) for i in range(45)]
@@ -860,6 +908,21 @@ def test_names_survive_frames_that_are_left_out_of_a_recording(jumps: int) -> No
         assert abs(track.mean[1] - kept[track.id]) < 5
         # Where they went in between, nobody saw; each may be one of four, however often.
         assert 0.22 < track.identity_confidence <= 0.25
+
+
+def test_names_are_not_given_to_what_flares_up() -> None:
+    """As where the sun shines into the lens: nobody is seen, and far more than they were is."""
+    rows, flares = (60.0, 160.0, 260.0, 360.0), np.diag([150.0, 150.0])
+    frames = [union(*(filled(np.array([60.0 + i, y])) for y in rows)) for i in range(15)]
+    glare = union(
+        *(filled(np.array([x, y]), flares) for x in (240.0, 340.0, 440.0) for y in (90, 190, 290))
+    )
+    snapshots = follow([*frames, *[glare] * 6])
+    assert ids(snapshots[14]) == [1, 2, 3, 4]
+    for snapshot in snapshots[15:]:
+        assert not any(event.kind == "return" for event in snapshot.diagnostics.events)
+        for track in snapshot.tracks:
+            assert track.id > 4 or track.status is Status.COASTING
 
 
 @pytest.mark.parametrize("apart", [0.5, 1.0])

@@ -31,7 +31,7 @@ FOREGROUND = "tracker.foreground.remote:serve"
 _HEAVY = ("tracker.foreground.remote", "tracker.tracking")  # to import,
 _SMOOTHING = ("scipy.linalg.lapack",)  # and what paths are smoothed with
 _FILE_LAG = 1.0  # s, for which the results of files wait
-_WAITING_BYTES = 32e6  # of pictures, at most, that wait with them
+_WAITING_BYTES = 60e6  # of pictures, at most, that wait with them
 
 Item = TypeVar("Item")
 

@@ -18,6 +18,7 @@ from tracker.mixture.planar import (
     lengths,
     outline_areas,
     quadratic,
+    roots,
     sides,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "m_step",
     "outline_areas",
     "quadratic",
+    "roots",
     "sides",
     "silhouettes",
     "squared_distances",

@@ -90,13 +90,16 @@ class Silhouettes:
         np.multiply.at(bare, self.point, np.maximum(1.0 - a, _LEAST))
         return a, bare
 
-    def e_step(self, means: Array) -> Stats:
+    def e_step(self, means: Array, *, scored: bool = True) -> Stats:
         """Give each point to every object that covers it, and sum the statistics.
 
         Parameters
         ----------
         means
             Shape (K, 2), where the objects are.
+        scored
+            Whether to sum the log-likelihood and the weights, which rounds of EM have no use for;
+            they are 0 otherwise.
 
         Returns
         -------
@@ -104,14 +107,10 @@ class Silhouettes:
             Mass and mean; the scatter repeats the shapes, which nothing changes.
         """
         a, bare = self.shown(self.likelihood.cover(self.distances(means)))
-        foreground = 1.0 - (1.0 - self.likelihood.clutter) * bare
+        foreground = self.foreground(bare)
         if self.likelihood.affinity is not None:
             a *= self.likelihood.affinity
             np.minimum(a, 1.0, out=a)
-        known = self.weights
-        if self.missing is not None:
-            known = np.where(self.missing, 0.0, known)
-            foreground[self.missing] = 1.0
         a *= (self.weights / foreground).take(self.point)
         moments = np.empty((3, len(a)))
         moments[0] = a
@@ -125,13 +124,49 @@ class Silhouettes:
             mass,
             self.mixture.means + (self.lower @ white.T[:, :, None])[:, :, 0],
             self.mixture.covariances,
-            # No `@`: BLAS wakes threads for long vectors, and those wait longer than they sum.
-            float((np.log(foreground) * known).sum()),
-            float(known.sum()),
+            *(self.score(foreground) if scored else ()),
         )
 
-    def exposed(self, distances: Array, lost: NDArray[np.bool_]) -> Array:
-        """Return the weight of the points that each object covers alone, shape (K,).
+    def scatter(self, means: Array) -> Array:
+        """Return the scatter of what each object covers, shape (K, 2, 2); its own where nothing is.
+
+        Whatever the colours are: these differ from one end of an animal to the other.
+
+        Parameters
+        ----------
+        means
+            Shape (K, 2), where the objects are.
+        """
+        a, bare = self.shown(self.likelihood.cover(self.distances(means)))
+        a *= (self.weights / self.foreground(bare)).take(self.point)
+        x, y = self.white
+        moments = totals(np.array([a, a * x, a * y, a * x * x, a * x * y, a * y * y]), self.starts)
+        mass = moments[0]
+        x, y, xx, xy, yy = moments[1:] / np.maximum(mass, 1e-300)
+        white = np.array([xx - x * x, xy - x * y, xy - x * y, yy - y * y]).T.reshape(-1, 2, 2)
+        white = np.where(mass[:, None, None] > 0, white, np.eye(2))
+        return np.asarray(self.lower @ white @ self.lower.swapaxes(1, 2))
+
+    def foreground(self, bare: Array) -> Array:
+        """Return the probability of each point, shape (N,), given that no object covers it."""
+        foreground: Array = 1.0 - (1.0 - self.likelihood.clutter) * bare
+        if self.missing is not None:
+            foreground[self.missing] = 1.0
+        return foreground
+
+    @property
+    def known(self) -> Array:
+        """Shape (N,), the weights, 0 for those that are missing."""
+        return self.weights if self.missing is None else np.where(self.missing, 0.0, self.weights)
+
+    def score(self, foreground: Array) -> tuple[float, float]:
+        """Return the log-likelihood of points of such probabilities, nats, and what they weigh."""
+        known = self.known
+        # No `@`: BLAS wakes threads for long vectors, and those wait longer than they sum.
+        return float((np.log(foreground) * known).sum()), float(known.sum())
+
+    def exposed(self, distances: Array, lost: NDArray[np.bool_]) -> tuple[Array, float]:
+        """Return the weight of the points that each object covers alone, and the log-likelihood.
 
         Parameters
         ----------
@@ -139,10 +174,16 @@ class Silhouettes:
             Shape (P,), squared Mahalanobis distances.
         lost
             Shape (K,), objects that take nothing from the others, as nobody sees them.
+
+        Returns
+        -------
+        exposed, log_likelihood
+            Shape (K,), and in nats.
         """
         cover = self.likelihood.cover(distances)
         a, bare = self.shown(cover)
-        known = self.weights if self.missing is None else np.where(self.missing, 0, self.weights)
+        log_likelihood, _ = self.score(self.foreground(bare))
+        known = self.known
         bare *= known
         alone = bare.take(self.point)
         if lost.any():
@@ -151,7 +192,7 @@ class Silhouettes:
             alone = np.where(unseen, alone, bare.take(self.point))
         alone /= np.maximum(1.0 - a, _LEAST)
         alone *= cover
-        return totals(alone, self.starts)
+        return totals(alone, self.starts), log_likelihood
 
 
 def silhouettes(

@@ -14,9 +14,9 @@ from tracker.mixture import (
     Coverage,
     Mixture,
     Stats,
-    collect,
     inverses,
     longer,
+    roots,
     silhouettes,
     squared_distances,
 )
@@ -377,16 +377,20 @@ class _Patch:
         """Return a patch on a lattice that is just fine enough."""
         points, weights = patch.coordinates, patch.masses
         middle = points.T.copy().mean(axis=1)[None]
-        usual = np.quantile(weights, _BODY)
+        place = int(_BODY * (len(weights) - 1))
+        usual = np.partition(weights, place)[place]
         points, spacing = _coarsened(
             points, weights / usual, patch.spacing, float(sizes.areas(middle)[0])
         )
-        free = collect(points, np.full((1, len(points)), weights.sum() / len(points)))
+        places = points.T.copy()
+        mean = places.mean(axis=1)
+        apart = places - mean[:, None]
         # A point stands for a square: a line of them is not of no width.
-        free = Stats(free.mass, free.mean, free.scatter + spacing**2 / 12 * np.eye(2))
+        scatter = apart @ apart.T / len(points) + spacing**2 / 12 * np.eye(2)
+        free = Stats(np.array([weights.sum()]), mean[None], scatter[None])
         single = Stats(free.mass, free.mean, sizes.clamp(free.scatter, free.mean))
-        low = np.array([column.min() for column in points.T]) - 4 * spacing
-        column, row = np.rint((points - low) / spacing).astype(np.intp).T
+        low = places.min(axis=1) - 4 * spacing
+        column, row = np.rint((places - low[:, None]) / spacing).astype(np.intp)
         mask = np.zeros((row.max() + 5, column.max() + 5), dtype=bool)
         mask[row, column] = True
         columns, rows = (
@@ -465,7 +469,7 @@ def _fitted(patch: _Patch, count: int, sizes: SizeModel) -> tuple[Stats, float]:
         extents = sizes.covariances(means, like, stretch)
         mixture = Mixture(np.full(count, 1 / count), means, extents)
         near = silhouettes(patch.points, mixture, pairs, likelihood=_SILHOUETTE)
-        stats = near.e_step(means)
+        stats = near.e_step(means, scored=False)
         stride, way = np.ones(count), np.zeros((count, 2))
         for _ in range(_ROUNDS):
             # Of fixed shapes, and with nothing known before, their mean is the M-step.
@@ -474,7 +478,7 @@ def _fitted(patch: _Patch, count: int, sizes: SizeModel) -> tuple[Stats, float]:
                 break
             stride = longer(stride, way, before)
             means = means + stride[:, None] * (stats.mean - means)
-            stats = near.e_step(means)
+            stats = near.e_step(means, scored=False)
         if count > 1:
             like = stats.scatter
         stretch, score, changed = _sized(patch, means, like, stretch, sizes)
@@ -562,29 +566,27 @@ def _spread_out(points: Array, count: int, sizes: SizeModel, single: Stats) -> A
     """Return starting means by Lloyd's rounds in units of the typical extent."""
     if count == 1:
         return single.mean
-    lower = np.linalg.cholesky(sizes.covariances(single.mean, single.scatter)[0])
-    scaled = np.linalg.solve(lower, points.T).T.astype(np.float64, copy=False)
-    centres = [scaled[np.argmax(((scaled - scaled.mean(axis=0)) ** 2).sum(axis=1))]]
+    lower, inverse = roots(sizes.covariances(single.mean, single.scatter)[0])
+    x, y = scaled = inverse @ points.T
+    farthest = [int(_apart(scaled, scaled.mean(axis=1, keepdims=True)).argmax())]
     for _ in range(count - 1):
-        nearest = _apart(scaled, np.array(centres)).min(axis=0)
-        centres.append(scaled[np.argmax(nearest)])
-    means = np.array(centres)
-    label = np.zeros(len(scaled), dtype=np.intp)
+        farthest.append(int(_apart(scaled, scaled[:, farthest]).min(axis=0).argmax()))
+    means = scaled[:, farthest]
+    label = np.zeros(len(points), dtype=np.intp)
     for _ in range(10):
         before, label = label, _apart(scaled, means).argmin(axis=0)
-        if np.array_equal(label, before):
+        if (label == before).all():
             break
-        counts = np.maximum(np.bincount(label, minlength=count), 1)
-        sums = [np.bincount(label, weights=scaled[:, d], minlength=count) for d in range(2)]
-        means = np.stack(sums, axis=1) / counts[:, None]
-    return means @ lower.T
+        sums = [np.bincount(label, along, count) for along in (x, y)]
+        means = np.array(sums) / np.maximum(np.bincount(label, minlength=count), 1)
+    starts: Array = (lower @ means).T
+    return starts
 
 
 def _apart(points: Array, centres: Array) -> Array:
-    """Return the squared distances of n points from k centres, shape (k, n)."""
-    x, y = points.T[:, None, :] - centres.T[:, :, None]
-    x *= x
-    y *= y
+    """Return the squared distances of points, (2, n), from centres, (2, k), shape (k, n)."""
+    x, y = apart = points[:, None, :] - centres[:, :, None]
+    apart *= apart
     x += y
     squares: Array = x
     return squares

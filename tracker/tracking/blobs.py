@@ -20,8 +20,8 @@ class Blobs:
     ----------
     coordinates
         Shape (n, 2), px.
-    weights
-        Shape (n,), px².
+    weights, even
+        Shape (n,), px²; whether all are the same.
     colors
         Shape (n,), or None.
     lattice
@@ -45,6 +45,7 @@ class Blobs:
 
     coordinates: Array
     weights: Array
+    even: bool
     colors: NDArray[np.uint8] | None
     lattice: Lattice | None
     spacing: float
@@ -78,6 +79,15 @@ class Blobs:
         end = np.minimum(end.take(row), self.edges.take(run + 1))
         return ellipse.take(row), self.owners.take(run), begin, end
 
+    def total(self, begin: Indices, end: Indices) -> Array:
+        """Return the sum of the weights over ranges of points, from first to behind the last."""
+        if self.even:
+            return self.weights[:1] * (end - begin)
+        before = np.zeros(len(self.weights) + 1)
+        self.weights.cumsum(out=before[1:])
+        total: Array = before.take(end) - before.take(begin)
+        return total
+
     def points(self, which: NDArray[np.bool_]) -> Points:
         """Return some of the points."""
         return Points(self.coordinates[which], self.weights[which], spacing=self.spacing)
@@ -109,10 +119,10 @@ def _patched(
     coordinates: Array, weights: Array, colors: NDArray[np.uint8] | None, lattice: Lattice
 ) -> Blobs:
     """Describe the patches of points that are sorted as on the lattice."""
-    edges = lattice.runs()
+    edges, even = lattice.runs(), bool(weights.min() == weights.max())
     starts, ends = edges[:-1], edges[1:]
     owners, count = lattice.patches(starts, ends)
-    runs = _runs(coordinates, weights, lattice, edges)
+    runs = _runs(coordinates, weights, lattice, edges, even=even)
     order = owners.argsort(kind="stable")  # of the runs, patch by patch
     patches = owners.take(order).searchsorted(np.arange(count + 1))
     runs = runs.take(order, axis=1)
@@ -127,6 +137,7 @@ def _patched(
     return Blobs(
         coordinates=coordinates,
         weights=weights,
+        even=even,
         colors=colors,
         lattice=lattice,
         spacing=lattice.spacing,
@@ -160,7 +171,9 @@ def _boxes(lattice: Lattice, starts: Indices, ends: Indices, first: Indices) -> 
     return cells
 
 
-def _runs(coordinates: Array, weights: Array, lattice: Lattice, edges: Indices) -> Array:
+def _runs(
+    coordinates: Array, weights: Array, lattice: Lattice, edges: Indices, *, even: bool
+) -> Array:
     """Sum up the points of each run, or say what the sums must be where nothing is irregular.
 
     Returns
@@ -172,7 +185,7 @@ def _runs(coordinates: Array, weights: Array, lattice: Lattice, edges: Indices) 
     lengths = ends - starts
     runs = np.zeros((6, len(lengths)))
     mass, middles, spreads = runs[0], runs[1:3], runs[3:]
-    if lattice.regular and weights.min() == weights.max():
+    if lattice.regular and even:
         mass[:] = weights[0] * lengths
         middles[:] = (coordinates[starts] + coordinates[ends - 1]).T / 2
         spreads[0] = lattice.spacing**2 / 12 * (lengths * lengths - 1.0)  # of so many in a row
@@ -195,6 +208,7 @@ _NONE = np.zeros(0)
 _NOTHING = Blobs(
     coordinates=np.zeros((0, 2)),
     weights=_NONE,
+    even=True,
     colors=None,
     lattice=None,
     spacing=1.0,

@@ -8,13 +8,15 @@ is how well motion kept them apart, and their colours and sizes before and after
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from math import log, log1p
+from functools import cache, partial
+from math import exp, log, log1p
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.mixture import quadratic
+from tracker.mixture import lengths, quadratic
 from tracker.tracking.lattice import Indices, boxes_around, overlapping
 from tracker.tracking.state import Departure, Episode, Objects, State
 from tracker.types import Array, Contact, ContactStage, Event
@@ -76,13 +78,13 @@ def follow_contacts(
     row = {name: k for k, name in enumerate(ids)}
     contacts: list[Contact] = []
     events: list[Event] = []
-    open_now = set()
+    open_now, departures = set(), cache(partial(_departures, state.episodes))
     for i, j, confusion, depth in _meetings(objects, state.period or 0.0):
         pair = (ids[i], ids[j])
         if pair not in episodes and depth < _OVERLAP:
             continue
         open_now.add(pair)
-        episode = episodes.get(pair) or _opened(state, i, j)
+        episode = episodes.get(pair) or _opened(state, departures(), i, j)
         reported = episode.reported or (confirmed[i] and confirmed[j])
         if reported and not episode.reported:
             events.append(Event("contact", pair))
@@ -180,7 +182,7 @@ class _Verdict:
     @property
     def chance(self) -> float:
         """Probability that they changed places."""
-        return 1 / (1 + float(np.exp(-self.motion - self.appearance)))
+        return 1 / (1 + exp(-self.motion - self.appearance))
 
     @property
     def swap(self) -> float:
@@ -195,30 +197,27 @@ class _Verdict:
         return "motion" if abs(self.motion) > abs(self.appearance) else "appearance"
 
 
-def _opened(state: State, i: int, j: int) -> Episode:
+def _departures(episodes: Iterable[Episode]) -> dict[int, Departure]:
+    """Return how each object, by its id, came into its first contact that is not settled."""
+    first: dict[int, Departure] = {}
+    for episode in episodes:
+        names = episode.first, episode.second
+        for name, departure in zip(names, episode.departures, strict=True):
+            if name not in first or departure.time < first[name].time:
+                first[name] = departure
+    return first
+
+
+def _opened(state: State, departures: Mapping[int, Departure], i: int, j: int) -> Episode:
     objects, both = state.objects, np.array([i, j])
-    first, second = (_departure(state, k) for k in (i, j))
-    return Episode(
-        int(objects.ids[i]),
-        int(objects.ids[j]),
-        objects.colors[both],
-        objects.lengths[both],
-        (first, second),
-    )
-
-
-def _departure(state: State, k: int) -> Departure:
-    """Return how an object came into its first contact that is not settled."""
-    objects, name = state.objects, int(state.objects.ids[k])
-    before = [
-        departure
-        for episode in state.episodes
-        for one, departure in zip((episode.first, episode.second), episode.departures, strict=True)
-        if one == name
-    ]
+    names = int(objects.ids[i]), int(objects.ids[j])
     # Copies: a view would keep what was known of everybody for as long as the contact lasts.
-    now = Departure(state.time or 0.0, objects.states[k].copy(), objects.errors[k].copy())
-    return min(before, key=lambda departure: departure.time, default=now)
+    first, second = (
+        departures.get(name)
+        or Departure(state.time or 0.0, objects.states[k].copy(), objects.errors[k].copy())
+        for name, k in zip(names, (i, j), strict=True)
+    )
+    return Episode(*names, objects.colors[both], lengths(objects.extents[both]), (first, second))
 
 
 def _confusion(objects: Objects, first: Indices, second: Indices, elapsed: float) -> Array:
@@ -310,11 +309,11 @@ def _by_looks(
         after = _smoothed(after) * seen[:, None]
         difference = after[0] - after[1]
         color = _COLOR_SAMPLES * float(difference @ (np.log(before[0]) - np.log(before[1])))
-        evidence += float(np.clip(color, -_MOST_COLOR, _MOST_COLOR))
+        evidence += min(max(color, -_MOST_COLOR), _MOST_COLOR)
     if seen.all():
-        lengths = np.log(objects.lengths[both]), np.log(episode.lengths)
-        size = (lengths[0][0] - lengths[0][1]) * (lengths[1][0] - lengths[1][1]) / _SIZE_SPREAD**2
-        evidence += float(np.clip(size, -_MOST_SIZE, _MOST_SIZE))
+        now, then = np.log(lengths(objects.extents[both])), np.log(episode.lengths)
+        size = float(now[0] - now[1]) * float(then[0] - then[1]) / _SIZE_SPREAD**2
+        evidence += min(max(size, -_MOST_SIZE), _MOST_SIZE)
     return _Verdict(_log_odds(episode.confusion), -evidence)
 
 

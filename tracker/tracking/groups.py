@@ -95,11 +95,8 @@ def _links(objects: Objects, blobs: Blobs) -> tuple[Indices, Indices]:
         return one, patch
     rest = np.flatnonzero(np.bincount(one[~plain], minlength=len(objects)))
     ellipse, its, begin, end = blobs.inside(objects.means[rest], gates[rest])
-    before = np.zeros(len(blobs.weights) + 1)
-    blobs.weights.cumsum(out=before[1:])
-    overlap = np.bincount(
-        ellipse * len(blobs) + its, before.take(end) - before.take(begin), len(rest) * len(blobs)
-    ).reshape(len(rest), len(blobs))
+    pairs, weight = ellipse * len(blobs) + its, blobs.total(begin, end)
+    overlap = np.bincount(pairs, weight, len(rest) * len(blobs)).reshape(len(rest), len(blobs))
     enough = (overlap > _TOUCH * blobs.mass) | (overlap > _TOUCH * objects.areas[rest][:, None])
     row, close = np.nonzero(enough)
     return np.concatenate([one[plain], rest[row]]), np.concatenate([patch[plain], close])
@@ -112,6 +109,8 @@ def _merged(blobs: Blobs, groups: Indices, count: int) -> Stats:
     starts = np.searchsorted(groups, np.arange(count + 1))
     used, groups = order[: starts[-1]], groups[: starts[-1]]
     mass, means = blobs.mass[used], blobs.means[used]
+    if len(used) == count == np.count_nonzero(starts[1:] > starts[:-1]):  # one each
+        return Stats(mass, means, blobs.scatters[used])
     total = totals(mass, starts)
     share = mass / total[groups]
     mean = totals(share * means.T, starts).T

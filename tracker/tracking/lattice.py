@@ -68,12 +68,12 @@ class Lattice:
         y *= width
         y += x
         keys = y.astype(np.int64)
-        least, order = (keys[1:] - keys[:-1]).min(initial=1), None
-        if least < 0:
+        ascending, order = bool((keys[1:] > keys[:-1]).all()), None
+        if not ascending:
             order = np.argsort(keys, kind="stable")
             keys = keys[order]
-            least = np.diff(keys).min()
-        regular = max(off_x, off_y) < _EXACT and bool(least > 0)
+            ascending = bool((keys[1:] > keys[:-1]).all())
+        regular = max(off_x, off_y) < _EXACT and ascending
         return cls(np.array([left, top]), spacing, keys, width, rows, regular), order
 
     def part(self, which: NDArray[np.bool_]) -> Lattice:

@@ -20,7 +20,7 @@ from tracker.tracking.info import Info
 from tracker.tracking.lattice import cut
 from tracker.tracking.returns import adopt, recover
 from tracker.tracking.sightings import COLOR_RATE, THIN, Sightings, sight
-from tracker.tracking.sizes import Patches, fit_sizes
+from tracker.tracking.sizes import Patches, facing, fit_sizes
 from tracker.tracking.state import Objects, State
 from tracker.tracking.surveyed import surveyed
 from tracker.types import Array, Event, Points
@@ -215,6 +215,14 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     )
     cruise = objects.cruise + habit[:, None] * (states[:, 2:] - objects.cruise)
     extents, unusual = _reshape(prior, states[:, :2], look, shaped, options)
+    lying = prior.sizes is not None and not prior.sizes.upright
+    # What is on trial may be a piece of what is beside it, and would come to lie along that.
+    turns = visible & ~alone & objects.confirmed & lying
+    if turns.any():
+        # Who touches others keeps its lengths, and turns as it does when it is seen alone.
+        weight = (counted / (counted + _OWN))[turns, None, None]
+        like = extents[turns] + weight * (look.scatter[turns] - extents[turns])
+        extents[turns] = facing(extents[turns], like)
     follow = np.where(mass > objects.usual, 0.3, 0.02) * (visible & alone)
     # What should have come out from behind a fixed thing, and did not, is still there.
     lingers = objects.behind & ~visible & (look.veil <= _LOST_BEHIND)
@@ -440,6 +448,9 @@ def learn(state: State, info: Info) -> State:
     objects, scene = state.objects, state.scene
     if scene.size is None or scene.samples:
         new = _singles(state)
+        if state.sizes is None or not state.sizes.flat:
+            # Where sizes hang on the place, one who stands would say how large all others are.
+            new = new.fresh(state.patches)
     elif _passed(state, _LOOK):
         new = _seen(state, info.blobs, scene.size).fresh(state.patches)
     else:
@@ -460,6 +471,9 @@ def _singles(state: State) -> Patches:
     usable = objects.confirmed & ~objects.missing & ~objects.contact & (objects.hits % 5 == 0)
     if usable.any():
         usable &= state.whole
+    if state.sizes is not None and state.sizes.upright:
+        # A vehicle says nothing of how large walkers are.
+        usable &= objects.areas < _LORRY * state.sizes.areas(objects.means)
     return Patches(objects.means[usable], objects.extents[usable], objects.mass[usable])
 
 
@@ -488,6 +502,8 @@ def _inside(state: State) -> Array:
     far = np.array(state.scene.size) - 1 - objects.means
     # Of an ellipse beyond a chord, in units of its radius; both ends of x and of y.
     chord = np.array([objects.means, far]) / reach
+    if chord.min(initial=1.0) >= 1.0:
+        return np.ones(len(objects))
     chord = np.minimum(np.maximum(chord, -1.0), 1.0)
     beyond = (np.arccos(chord) - chord * np.sqrt(1 - chord * chord)) / np.pi
     inside: Array = (1 - beyond).prod(axis=(0, 2))

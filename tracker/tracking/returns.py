@@ -22,17 +22,22 @@ _RETURN = (1.5, 3.0)
 _DOUBLED = 0.1  # of coast_seconds, for which the evidence takes two for one before that is believed
 _CAME_OUT = 12.0  # standard deviations, three lengths, from these where the other one may turn up,
 _UNLIKE = 0.35  # and how much larger or smaller it may seem, as a logarithm
-_JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps
+_JUMPED = 3  # objects, and more than are left, that vanish at once where a recording jumps,
+_AS_MUCH = 2.0  # and times what they were that turns up then at most
 
 
 def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, Info]:
-    """Give unexplained patches to coasting objects that may well have moved there."""
+    """Give unexplained patches to coasting objects that may well have moved there.
+
+    Where the number of objects is given, also to those of which there are too many where they are.
+    """
     objects = state.objects
-    lost = np.flatnonzero(objects.missing)
+    doubled = _doubled(state, options) & (options.objects > 0)
+    lost = np.flatnonzero(objects.missing | doubled)
     if len(lost) == 0:
         return state, info
     areas = objects.areas[lost]
-    least = options.birth_area * 0.5 * areas
+    least = options.birth_area * np.where(doubled[lost], 1.0, 0.5) * areas
     rest, index = info.residual(float(least.min()))
     if len(rest) == 0:
         return state, info
@@ -41,12 +46,14 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     apart = rest.means[None, :, :] - objects.means[lost][:, None, :]
     spread = objects.uncertainties[lost][:, :2, :2] + objects.extents[lost]
     cost = np.einsum("kbi,kij,kbj->kb", apart, inverses(spread), apart)
-    strayed = _strayed(state, options)[lost]
-    # Where most vanish at once in plain view, frames are left out of the recording.
+    strayed = (_strayed(state, options) | doubled)[lost]
+    # Where most vanish at once in plain view, frames are left out of the recording; unless far more
+    # turns up than they were, as where the sun shines into the lens.
     gone = objects.confirmed & objects.missing & ~objects.behind
     gone &= (state.time or 0.0) - objects.seen < 1.5 * (state.period or 0.0)
     there = objects.confirmed & ~objects.missing
-    jumped = gone[lost] & bool(gone.sum() >= max(_JUMPED, there.sum() + 1))
+    as_much = rest.mass.sum() < _AS_MUCH * objects.usual[gone].sum()
+    jumped = gone[lost] & bool(gone.sum() >= max(_JUMPED, there.sum() + 1) and as_much)
     anywhere = (strayed | jumped)[:, None]
     reach = np.where(objects.rooted[lost], *_RETURN) ** 2 * areas
     near = np.einsum("kbi,kbi->kb", apart, apart) < reach[:, None]

@@ -7,7 +7,7 @@ all objects of a frame at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,7 +145,7 @@ def sight(prior: State, blobs: Blobs, options: TrackingOptions) -> Sightings:
         exposed[fitted] = fit.exposed
         open_area[fitted] *= fit.open_share
         unexplained[fit.explained] = False
-        log_likelihood, iterations = fit.stats.log_likelihood, fit.rounds
+        log_likelihood, iterations = fit.log_likelihood, fit.rounds
         doubtful = _doubts(prior, exposed, groups, blobs, guess.spent)
     return Sightings(
         mass=mass,
@@ -297,6 +297,7 @@ def _beside(blobs: Blobs, groups: Groups, sizes: SizeModel) -> NDArray[np.bool_]
 @dataclass(frozen=True, slots=True)
 class _Fit:
     stats: Stats
+    log_likelihood: float
     exposed: Array
     open_share: Array
     rounds: int
@@ -368,7 +369,7 @@ def _fit(
         return near, points
 
     near, points = surroundings(mixture)
-    stats = near.e_step(mixture.means)
+    stats = near.e_step(mixture.means, scored=False)
     settled = np.maximum(_SETTLED, _GRAIN * blobs.spacing / state.objects.lengths[rows])[:, None]
     rounds, stride, way = 0, np.ones(len(rows)), np.zeros((len(rows), 2))
     while rounds < options.rounds:
@@ -383,7 +384,9 @@ def _fit(
         mixture = Mixture(mixture.weights, means, mixture.covariances)
         if np.hypot(*near.way(means, near.mixture.means).T).max() > 2 * _SLACK:
             near, points = surroundings(mixture)
-        stats = near.e_step(mixture.means)
+        stats = near.e_step(mixture.means, scored=False)
+    if state.sizes is not None and not state.sizes.upright:
+        stats = replace(stats, scatter=near.scatter(mixture.means))
     distances, lost = near.distances(mixture.means), state.objects.missing[rows]
     if every is None:
         close = near.point[distances <= (2 * _EXPLAINED) ** 2]
@@ -393,9 +396,11 @@ def _fit(
         component, patch, begin, end = blobs.inside(mixture.means, reach)
         mine = groups.of_patch.take(patch) == group.take(component)
         _, explained = spans(begin[mine], end[mine])
+    exposed, log_likelihood = near.exposed(distances, lost)
     return _Fit(
         stats,
-        near.exposed(distances, lost),
+        log_likelihood,
+        exposed,
         _open_share(near, mixture.means, group, lost),
         rounds,
         explained,

@@ -13,6 +13,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.mixture import roots
 from tracker.types import Array
 
 _FEWEST = 8  # patches that make a model
@@ -27,6 +28,8 @@ _FARTHEST = 0.02  # share of the lengths that lies beyond the farthest row with 
 _LEAST = 3.5  # px, length of the farthest object
 _SINGLE = 0.4  # quantile of the area-weighted lengths that a single object has: groups lie above
 _UPRIGHT_ANGLE = np.deg2rad(25.0)
+_LONG = 0.3  # (λ₁ − λ₂) / (λ₁ + λ₂) of what is a third as long again as it is wide
+_HUGE = 4.0  # times the typical length: a bus among walkers, which outweighs many of them
 _CLAMP = 1.75  # spreads by which a length may differ from the typical one,
 _CLAMP_RANGE = (0.3, 0.9)  # within these limits, as logarithms
 _CLASSES = 2.0  # spreads of log s over all kinds of objects, relative to that of the usual kind
@@ -239,8 +242,9 @@ class SizeModel:
         The logarithms of both its lengths are Gaussian around the typical ones; or it is of a rare
         kind, such as a car among walkers, of which lengths vary more.
         """
-        typical = self.covariances(means, covariances)
-        ratio = np.linalg.eigvals(np.linalg.solve(typical, covariances)[0]).real
+        _, inverse = roots(self.covariances(means, covariances))
+        middle, half, _ = _parts(inverse @ covariances @ inverse.swapaxes(1, 2))
+        ratio = np.array([middle + half, middle - half])
         away = float(np.square(np.log(ratio) / 2).sum() / 2)
         return min(away / (_CLASSES * self.spread) ** 2, _RARE + away / _VARIED**2)
 
@@ -253,6 +257,15 @@ class SizeModel:
         """Return the area above which a patch is hardly a single object, shape (k,), px²."""
         areas: Array = self.areas(means) * np.exp(2 * self.spread)
         return areas
+
+
+def facing(covariances: Array, like: Array) -> Array:
+    """Return extents of shape (k, 2, 2) with the axes of others, and their own lengths.
+
+    Those that are nearly round face nowhere, and stay as they are.
+    """
+    middle, half, heading = _parts(covariances)
+    return _whole(middle, half, np.where(half > _LONG * middle, _parts(like)[2], heading))
 
 
 def distinct(patches: Patches, samples: NDArray[np.int64]) -> Patches:
@@ -296,6 +309,9 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
         lowest = max(lowest, (_LEAST - intercept) / slope)
     span = (lowest, highest)
     ratio = lengths / (intercept + slope * np.clip(rows, *span))
+    huge = ratio > _HUGE
+    if huge.any():
+        return fit_sizes(patches.part(~huge))
     single = (ratio > 0.6) & (ratio < 1.5)
     if single.sum() < _FEWEST:
         return None

@@ -409,6 +409,8 @@ class State:
         How many objects the place always holds, 0 where that changes or is not known.
     alike
         Whether a survey shows objects of one kind, so that what is larger than one is several.
+    walkers
+        Whether a survey shows walkers among vehicles, which do not tell how large those are.
     """
 
     objects: Objects = field(default_factory=no_objects)
@@ -428,6 +430,7 @@ class State:
     beyond: Lattice | None = None
     population: int = 0
     alike: bool = False
+    walkers: bool = False
 
     @property
     def footprint(self) -> Footprint:

@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from tracker.tracking.census import census
-from tracker.tracking.sizes import NO_PATCHES, Patches, distinct, fit_sizes
+from tracker.tracking.sizes import NO_PATCHES, Patches, SizeModel, distinct, fit_sizes
 from tracker.tracking.state import State
 from tracker.types import Blob, Scene
+
+_SMALL = 0.35  # of the area of a typical vehicle: who walks has less
 
 
 def surveyed(state: State, scene: Scene) -> State:
@@ -22,8 +24,11 @@ def surveyed(state: State, scene: Scene) -> State:
         return state
     patches = _whole(scene.blobs)
     sizes = fit_sizes(patches)
+    walkers = None if sizes is None or sizes.upright else _walkers(patches, sizes)
+    if walkers is not None:
+        patches, sizes = walkers
     # What was seen before was seen with less knowledge of the place.
-    state = replace(state, surveyed=patches.thinned(), patches=NO_PATCHES)
+    state = replace(state, surveyed=patches.thinned(), patches=NO_PATCHES, walkers=bool(walkers))
     if sizes is None:
         return state
     state = replace(state, population=census(scene, sizes), sizes=sizes, alike=sizes.alike)
@@ -33,6 +38,19 @@ def surveyed(state: State, scene: Scene) -> State:
     patches = _whole(scene.bodies)
     sizes = fit_sizes(patches)
     return state if sizes is None else replace(state, sizes=sizes, surveyed=patches.thinned())
+
+
+def _walkers(patches: Patches, sizes: SizeModel) -> tuple[Patches, SizeModel] | None:
+    """Return the patches of walkers and their sizes, if most of what is among vehicles walks.
+
+    Vehicles lie flat and outweigh those who walk upright; and one that is large among small ones
+    is found, but nobody who is small among large ones.
+    """
+    small = patches.part(patches.areas < _SMALL * sizes.areas(patches.means))
+    found = fit_sizes(small)
+    if found is None or not found.upright or len(small) < len(patches) / 2:
+        return None
+    return small, found
 
 
 def _whole(blobs: Sequence[Blob]) -> Patches:
