@@ -215,11 +215,10 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     )
     cruise = objects.cruise + habit[:, None] * (states[:, 2:] - objects.cruise)
     extents, unusual = _reshape(prior, states[:, :2], look, shaped, options)
-    lying = prior.sizes is not None and not prior.sizes.upright
-    # What is on trial may be a piece of what is beside it, and would come to lie along that.
-    turns = visible & ~alone & objects.confirmed & lying
-    if turns.any():
-        # Who touches others keeps its lengths, and turns as it does when it is seen alone.
+    if len(prior.surveyed) and prior.sizes is not None and not prior.sizes.upright:
+        # Who touches others keeps its lengths, and turns as it does when it is seen alone. But what
+        # is on trial may be a piece of what is beside it, and would come to lie along that.
+        turns = visible & ~alone & objects.confirmed
         weight = (counted / (counted + _OWN))[turns, None, None]
         like = extents[turns] + weight * (look.scatter[turns] - extents[turns])
         extents[turns] = facing(extents[turns], like)
