@@ -148,7 +148,7 @@ class Silhouettes:
         return np.asarray(self.lower @ white @ self.lower.swapaxes(1, 2))
 
     def foreground(self, bare: Array) -> Array:
-        """Return the probability of each point, shape (N,), given that no object covers it."""
+        """Return the probability of each point, (N,), from that of nothing covering it, (N,)."""
         foreground: Array = 1.0 - (1.0 - self.likelihood.clutter) * bare
         if self.missing is not None:
             foreground[self.missing] = 1.0
