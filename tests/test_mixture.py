@@ -423,7 +423,8 @@ def test_the_scatter_is_that_of_what_each_covers() -> None:
     some = silhouettes(points, mixture, pairs, likelihood=Coverage(0.06, affinity), weights=weights)
     r, _ = Coverage(0.06).responsibilities(squared_distances(points, mixture))
     expected = collect(points, r * weights).scatter
-    np.testing.assert_allclose(some.scatter(mixture.means), expected, rtol=1e-9)
+    cover = Coverage(0.06).cover(some.distances(mixture.means))
+    np.testing.assert_allclose(some.scatter(cover), expected, rtol=1e-9)
 
 
 def test_of_what_hardly_shows_there_is_little_where_another_shows_all() -> None:
@@ -441,7 +442,7 @@ def test_of_what_hardly_shows_there_is_little_where_another_shows_all() -> None:
     np.testing.assert_allclose(stats.mass, expected.mass)
     np.testing.assert_allclose(stats.mean, expected.mean)
     others = np.array([np.prod(np.delete(1 - shown, k, axis=0), axis=0) for k in range(3)])
-    alone, log_likelihood = some.exposed(distances.ravel(), np.zeros(3, dtype=bool))
+    alone, log_likelihood = some.exposed(cover.ravel(), np.zeros(3, dtype=bool))
     np.testing.assert_allclose(alone, (cover * others).sum(axis=1))
     assert log_likelihood == pytest.approx(stats.log_likelihood)
 

@@ -166,6 +166,9 @@ class Footprint:
 COLOR_BINS = 64
 """How many colours the palette of `Points.colors` has."""
 
+WALKER_AREA = 0.35
+"""Share of the area of a typical vehicle below which something among vehicles may walk."""
+
 
 class Status(StrEnum):
     """What the newest frame says of a track."""

@@ -33,7 +33,7 @@ class Steadiness:
     """
 
     def __init__(self) -> None:
-        self._before: NDArray[np.float32] | None = None
+        self._before: Outlook | None = None
         self._time = -np.inf
         self._drift = 0.0
 
@@ -52,20 +52,14 @@ class Steadiness:
         elapsed = time - self._time
         if elapsed < _EVERY:
             return self._drift
-        height, width = image.shape[:2]
-        scale = min(_WIDTH / width, 1.0)
-        size = round(width * scale), round(height * scale)
-        if min(size) < _NARROW:
+        now, before = Outlook.of(image, _WIDTH), self._before
+        if min(now.grey.shape) < _NARROW:
             return 0.0
-        grey = cv2.cvtColor(
-            cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY
-        )
-        now, before = np.asarray(grey, np.float32), self._before
         if before is not None:
-            shift = _shift(before, now)
+            shift = _shift(before.grey, now.grey)
             cells = float(np.hypot(shift[0], shift[1]))
-            moved = cells > LEAST and _explains(shift, before, now)
-            self._drift = cells * spacing / scale / elapsed if moved else 0.0
+            moved = cells > LEAST and _explains(shift, before.grey, now.grey)
+            self._drift = cells * spacing / now.scale / elapsed if moved else 0.0
         self._before, self._time = now, time
         return self._drift
 
@@ -77,22 +71,22 @@ class Outlook:
     Parameters
     ----------
     grey
-        Shape (height, width), small enough to be compared within a millisecond or two.
+        Shape (height, width), so small that two are compared within a millisecond or two.
     scale
         Its width relative to that of the picture.
     """
 
-    grey: NDArray[np.uint8]
+    grey: NDArray[np.float32]
     scale: float
 
     @classmethod
-    def of(cls, image: Image) -> Self:
-        """Return that of a picture of shape (height, width, 3)."""
+    def of(cls, image: Image, most: int = _FINE) -> Self:
+        """Return that of a picture of shape (height, width, 3), at most so many cells wide."""
         height, width = image.shape[:2]
-        scale = min(_FINE / width, 1.0)
+        scale = min(most / width, 1.0)
         size = max(round(width * scale), 1), max(round(height * scale), 1)
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        return cls(np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8), scale)
+        return cls(np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.float32), scale)
 
 
 def displacement(before: Outlook, now: Outlook) -> NDArray[np.float64]:
@@ -100,14 +94,13 @@ def displacement(before: Outlook, now: Outlook) -> NDArray[np.float64]:
 
     0 where that does not explain most of what differs, or is less than can be told.
     """
-    one, other = before.grey.astype(np.float32), now.grey.astype(np.float32)
-    unmoved = np.zeros(2)
-    if min(other.shape) < _NARROW:
+    unmoved, least = np.zeros(2), min(now.grey.shape)
+    if least < _NARROW:
         return unmoved
-    shift = _shift(one, other)
+    shift = _shift(before.grey, now.grey)
     apart = np.array(shift) / now.scale
-    moved = LEAST < np.hypot(*apart) < _NUDGE * min(other.shape) / now.scale
-    return apart if moved and _explains_all_over(shift, one, other) else unmoved
+    moved = LEAST < np.hypot(*apart) < _NUDGE * least / now.scale
+    return apart if moved and _explains_all_over(shift, before.grey, now.grey) else unmoved
 
 
 def _shift(before: NDArray[np.float32], now: NDArray[np.float32]) -> Sequence[float]:

@@ -19,7 +19,7 @@ from tracker.foreground.light import LOOKED_AT, gain, local_gain
 from tracker.foreground.patches import Patches, solidity
 from tracker.foreground.standing import Usual, beneath, restless
 from tracker.foreground.steadiness import LEAST, Outlook, displacement
-from tracker.types import Array, Blob, Image
+from tracker.types import WALKER_AREA, Array, Blob, Image
 
 ENOUGH = 48
 """Samples that suffice for the median and the noise."""
@@ -70,11 +70,8 @@ FEWEST_SAMPLES = 12
 LOOKS = 8
 """Samples that tell whether there is more than one view."""
 
-SMALL = 0.35
-"""Share of the area of a typical vehicle below which something may walk,"""
-
 UPRIGHT = 1.7
-"""and ratio of the variances along y and x from which on it stands upright."""
+"""Ratio of the variances along y and x from which on something stands upright."""
 
 ALIKE = (0.36, 2.25)
 """Areas, in those of a typical object, between which a patch may be a single one,"""
@@ -142,11 +139,7 @@ def one_light(images: list[Image]) -> list[Image]:
     small = [np.ascontiguousarray(image[::stride, ::stride]) for image in images]
     middle = rank_filter(small, len(small) // 2)
     gains = np.array([np.log(gain(image, middle)).mean() for image in small])
-    near = np.abs(gains[:, None] - gains) < SAME_LIGHT
-    commonest = near[np.argmax(near.sum(axis=1))]
-    if np.count_nonzero(commonest) < FEWEST_SAMPLES:
-        return images
-    return [image for image, same in zip(images, commonest, strict=True) if same]
+    return _commonest(images, np.abs(gains[:, None] - gains) < SAME_LIGHT)
 
 
 def one_view(images: list[Image]) -> list[Image]:
@@ -155,16 +148,28 @@ def one_view(images: list[Image]) -> list[Image]:
     A camera that was knocked would otherwise leave a median of two pictures.
     """
     few = side_by_side(Outlook.of, images[:: max(1, len(images) // LOOKS)])
-    middle = rank_filter([view.grey for view in few], len(few) // 2)
-    moved = partial(displacement, replace(few[0], grey=middle))
+    middle = rank_filter([view.grey.astype(np.uint8) for view in few], len(few) // 2)
+    moved = partial(displacement, replace(few[0], grey=middle.astype(np.float32)))
     if not np.any(side_by_side(moved, few)):
         return images
     shifts = np.array([moved(Outlook.of(image)) for image in images])
-    near = np.hypot(*(shifts[:, None] - shifts).transpose(2, 0, 1)) < LEAST
-    commonest = near[np.argmax(near.sum(axis=1))]
-    if np.count_nonzero(commonest) < FEWEST_SAMPLES:
+    return _commonest(images, np.hypot(*(shifts[:, None] - shifts).transpose(2, 0, 1)) < LEAST)
+
+
+def _commonest(images: list[Image], alike: NDArray[np.bool_]) -> list[Image]:
+    """Return the largest number of images that are alike one of them, or all where it is small.
+
+    Parameters
+    ----------
+    images
+        n of them.
+    alike
+        Shape (n, n), which are alike which.
+    """
+    which = alike[np.argmax(alike.sum(axis=1))]
+    if np.count_nonzero(which) < FEWEST_SAMPLES:
         return images
-    return [image for image, same in zip(images, commonest, strict=True) if same]
+    return [image for image, same in zip(images, which, strict=True) if same]
 
 
 def background_statistics(images: Sequence[Image]) -> Statistics:
@@ -341,9 +346,9 @@ def typical_area(patches: Sequence[Patch]) -> float | None:
     blobs = [patch.blob for patch in patches if not patch.blob.border]
     blobs = blobs or [patch.blob for patch in patches]
     typical = _single(blobs)
-    if typical is None or _upright([blob for blob in blobs if blob.area >= SMALL * typical]):
+    if typical is None or _upright([blob for blob in blobs if blob.area >= WALKER_AREA * typical]):
         return typical
-    small = [blob for blob in blobs if blob.area < SMALL * typical]
+    small = [blob for blob in blobs if blob.area < WALKER_AREA * typical]
     return _single(small) if 2 * len(small) >= len(blobs) and _upright(small) else typical
 
 

@@ -127,18 +127,18 @@ class Silhouettes:
             *(self.score(foreground) if scored else ()),
         )
 
-    def scatter(self, means: Array) -> Array:
+    def scatter(self, cover: Array) -> Array:
         """Return the scatter of what each object covers, shape (K, 2, 2); its own where nothing is.
 
         Whatever the colours are: these differ from one end of an animal to the other.
 
         Parameters
         ----------
-        means
-            Shape (K, 2), where the objects are.
+        cover
+            Shape (P,), how well each object covers each point near it.
         """
-        a, bare = self.shown(self.likelihood.cover(self.distances(means)))
-        a *= (self.weights / self.foreground(bare)).take(self.point)
+        a, bare = self.shown(cover)
+        a = a * (self.weights / self.foreground(bare)).take(self.point)
         x, y = self.white
         moments = totals(np.array([a, a * x, a * y, a * x * x, a * x * y, a * y * y]), self.starts)
         mass = moments[0]
@@ -165,13 +165,13 @@ class Silhouettes:
         # No `@`: BLAS wakes threads for long vectors, and those wait longer than they sum.
         return float((np.log(foreground) * known).sum()), float(known.sum())
 
-    def exposed(self, distances: Array, lost: NDArray[np.bool_]) -> tuple[Array, float]:
+    def exposed(self, cover: Array, lost: NDArray[np.bool_]) -> tuple[Array, float]:
         """Return the weight of the points that each object covers alone, and the log-likelihood.
 
         Parameters
         ----------
-        distances
-            Shape (P,), squared Mahalanobis distances.
+        cover
+            Shape (P,), how well each object covers each point near it.
         lost
             Shape (K,), objects that take nothing from the others, as nobody sees them.
 
@@ -180,7 +180,6 @@ class Silhouettes:
         exposed, log_likelihood
             Shape (K,), and in nats.
         """
-        cover = self.likelihood.cover(distances)
         a, bare = self.shown(cover)
         log_likelihood, _ = self.score(self.foreground(bare))
         known = self.known

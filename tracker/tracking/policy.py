@@ -215,7 +215,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     )
     cruise = objects.cruise + habit[:, None] * (states[:, 2:] - objects.cruise)
     extents, unusual = _reshape(prior, states[:, :2], look, shaped, options)
-    if len(prior.surveyed) and prior.sizes is not None and not prior.sizes.upright:
+    if prior.lying:
         # Who touches others keeps its lengths, and turns as it does when it is seen alone. But what
         # is on trial may be a piece of what is beside it, and would come to lie along that.
         turns = visible & ~alone & objects.confirmed

@@ -385,9 +385,10 @@ def _fit(
         if np.hypot(*near.way(means, near.mixture.means).T).max() > 2 * _SLACK:
             near, points = surroundings(mixture)
         stats = near.e_step(mixture.means, scored=False)
-    if state.sizes is not None and not state.sizes.upright:
-        stats = replace(stats, scatter=near.scatter(mixture.means))
     distances, lost = near.distances(mixture.means), state.objects.missing[rows]
+    cover = near.likelihood.cover(distances)
+    if state.lying:
+        stats = replace(stats, scatter=near.scatter(cover))
     if every is None:
         close = near.point[distances <= (2 * _EXPLAINED) ** 2]
         explained = points[close[close < len(points)]]
@@ -396,7 +397,7 @@ def _fit(
         component, patch, begin, end = blobs.inside(mixture.means, reach)
         mine = groups.of_patch.take(patch) == group.take(component)
         _, explained = spans(begin[mine], end[mine])
-    exposed, log_likelihood = near.exposed(distances, lost)
+    exposed, log_likelihood = near.exposed(cover, lost)
     return _Fit(
         stats,
         log_likelihood,

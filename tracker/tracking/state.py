@@ -409,8 +409,6 @@ class State:
         How many objects the place always holds, 0 where that changes or is not known.
     alike
         Whether a survey shows objects of one kind, so that what is larger than one is several.
-    walkers
-        Whether a survey shows walkers among vehicles, which do not tell how large those are.
     """
 
     objects: Objects = field(default_factory=no_objects)
@@ -430,7 +428,6 @@ class State:
     beyond: Lattice | None = None
     population: int = 0
     alike: bool = False
-    walkers: bool = False
 
     @property
     def footprint(self) -> Footprint:
@@ -448,6 +445,11 @@ class State:
         margin = 2.2 * sides(objects.extents)
         low, high = objects.means > margin, objects.means < np.array(self.scene.size) - margin
         return np.asarray((low & high).all(axis=1))
+
+    @property
+    def lying(self) -> bool:
+        """Whether a survey shows that objects do not stand upright, so that they turn."""
+        return len(self.surveyed) > 0 and self.sizes is not None and not self.sizes.upright
 
     def with_objects(self, objects: Objects) -> State:
         """Return the state with other objects."""

@@ -10,9 +10,7 @@ import numpy as np
 from tracker.tracking.census import census
 from tracker.tracking.sizes import NO_PATCHES, Patches, SizeModel, distinct, fit_sizes
 from tracker.tracking.state import State
-from tracker.types import Blob, Scene
-
-_SMALL = 0.35  # of the area of a typical vehicle: who walks has less
+from tracker.types import WALKER_AREA, Blob, Scene
 
 
 def surveyed(state: State, scene: Scene) -> State:
@@ -28,7 +26,7 @@ def surveyed(state: State, scene: Scene) -> State:
     if walkers is not None:
         patches, sizes = walkers
     # What was seen before was seen with less knowledge of the place.
-    state = replace(state, surveyed=patches.thinned(), patches=NO_PATCHES, walkers=bool(walkers))
+    state = replace(state, surveyed=patches.thinned(), patches=NO_PATCHES)
     if sizes is None:
         return state
     state = replace(state, population=census(scene, sizes), sizes=sizes, alike=sizes.alike)
@@ -46,7 +44,7 @@ def _walkers(patches: Patches, sizes: SizeModel) -> tuple[Patches, SizeModel] | 
     Vehicles lie flat and outweigh those who walk upright; and one that is large among small ones
     is found, but nobody who is small among large ones.
     """
-    small = patches.part(patches.areas < _SMALL * sizes.areas(patches.means))
+    small = patches.part(patches.areas < WALKER_AREA * sizes.areas(patches.means))
     found = fit_sizes(small)
     if found is None or not found.upright or len(small) < len(patches) / 2:
         return None
