@@ -96,22 +96,7 @@ class Grid:
         """Return `image` on the raster, with such noise as that leaves; of three channels."""
         if image.ndim == 2:
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
-        while all(
-            have % 2 == 0 and have >= 2 * want
-            for have, want in zip(image.shape[1::-1], self.cells, strict=True)
-        ):
-            # OpenCV halves several times as fast as it makes a fourth in one go.
-            half = image.shape[1] // 2, image.shape[0] // 2
-            image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)
-        if image.shape[1::-1] == self.cells:
-            return image
-        # Between its neighbours a pixel is as good as an area of less than two, and far cheaper.
-        near = all(
-            want <= have < 2 * want
-            for have, want in zip(image.shape[1::-1], self.cells, strict=True)
-        )
-        way = cv2.INTER_LINEAR if near else cv2.INTER_AREA
-        return np.asarray(cv2.resize(image, self.cells, interpolation=way), dtype=np.uint8)
+        return resized(image, self.cells)
 
     def coordinates(self, cells: NDArray[np.intp]) -> Array:
         """Return the centres of `cells`, flat indices of shape (n,), as x, y, shape (n, 2), px."""
@@ -177,6 +162,25 @@ class Grid:
                 " foreground.region, foreground.include and foreground.exclude."
             )
         return mask
+
+
+def resized(image: Image, cells: tuple[int, int]) -> Image:
+    """Return `image` made smaller to this width and height, its pixels averaged out."""
+    while all(
+        have % 2 == 0 and have >= 2 * want
+        for have, want in zip(image.shape[1::-1], cells, strict=True)
+    ):
+        # OpenCV halves several times as fast as it makes a fourth in one go.
+        half = image.shape[1] // 2, image.shape[0] // 2
+        image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)
+    if image.shape[1::-1] == cells:
+        return image
+    # Between its neighbours a pixel is as good as an area of less than two, and far cheaper.
+    near = all(
+        want <= have < 2 * want for have, want in zip(image.shape[1::-1], cells, strict=True)
+    )
+    way = cv2.INTER_LINEAR if near else cv2.INTER_AREA
+    return np.asarray(cv2.resize(image, cells, interpolation=way), dtype=np.uint8)
 
 
 def _polygons(

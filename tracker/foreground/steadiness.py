@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.foreground.grid import resized
 from tracker.types import Image
 
 _EVERY = 1.0  # s
@@ -85,8 +87,8 @@ class Outlook:
         height, width = image.shape[:2]
         scale = min(most / width, 1.0)
         size = max(round(width * scale), 1), max(round(height * scale), 1)
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        return cls(np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.float32), scale)
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+        return cls(resized(grey, size).astype(np.float32), scale)
 
 
 def displacement(before: Outlook, now: Outlook) -> NDArray[np.float64]:
@@ -119,12 +121,14 @@ def _explains_all_over(
     What moves in front of a picture without edges explains what is plain, too, but in one place.
     """
     middle, centre = (length // 2 for length in now.shape)
-    quarters = [
-        _explains(shift, before[rows, columns], now[rows, columns], _PLAIN)
-        for rows in (slice(middle), slice(middle, None))
-        for columns in (slice(centre), slice(centre, None))
-    ]
-    return sum(quarters) >= 3
+    unlike = 0
+    for place in product(
+        (slice(middle), slice(middle, None)), (slice(centre), slice(centre, None))
+    ):
+        unlike += not _explains(shift, before[place], now[place], _PLAIN)
+        if unlike > 1:
+            return False
+    return True
 
 
 def _explains(
@@ -145,6 +149,7 @@ def _explains(
     if not len(now):
         return False
     difference = np.abs(moved - before)
-    telling = difference >= max(float(np.quantile(difference, 1 - _TELLING)), least)
+    rank = int((1 - _TELLING) * len(difference))
+    telling = difference >= max(float(np.partition(difference, rank)[rank]), least)
     nearer = np.abs(now - moved) < np.abs(now - before)
     return bool(telling.mean() > _EDGES and nearer[telling].mean() > _MOST)
