@@ -175,9 +175,9 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     objects = prior.objects
     blobs = find_blobs(points)
     look = sight(prior, blobs, options)
-    mass, alone, areas = look.mass, look.alone, objects.areas
+    mass, alone, areas, lengths = look.mass, look.alone, objects.areas, objects.lengths
     # What has thin limbs, or a shadow beside it, fills little of its ellipse.
-    fill = np.where(alone, objects.filled, 1.0)
+    fill = np.where(alone, objects.usual / areas, 1.0)
     share, least = np.minimum(fill / THIN, 1.0), _VISIBLE * np.minimum(fill / _STOUT, 1.0)
     # Pixels that others explain do not bring back what was lost.
     visible = np.where(objects.missing, look.exposed, mass) > least * areas
@@ -203,7 +203,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     turned = (states[:, 2:] * objects.cruise).sum(axis=1) < 0
     # As has who seems to have leapt while it touched another.
     pace, usual = (np.hypot(*ways.T) for ways in (states[:, 2:], objects.cruise))
-    leapt = look.contact & (pace > _LEAP * usual + objects.lengths)
+    leapt = look.contact & (pace > _LEAP * usual + lengths)
     lost = ~visible & ~objects.missing & (turned | leapt | walks)
     if lost.any():
         slip = (objects.cruise - states[:, 2:])[lost]
@@ -211,7 +211,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     habit = np.maximum(1 - np.exp(-period / _HABIT), 1 / objects.hits) * visible
     steady = visible & ~look.contact & (objects.hits >= _STEADY)
     wander = prior.wander.learned(
-        states[steady, 2:], objects.cruise[steady], objects.lengths[steady], period / _HABIT
+        states[steady, 2:], objects.cruise[steady], lengths[steady], period / _HABIT
     )
     cruise = objects.cruise + habit[:, None] * (states[:, 2:] - objects.cruise)
     extents, unusual = _reshape(prior, states[:, :2], look, shaped, options)
@@ -239,7 +239,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     looked_at = (1 - veil) * np.where(look.contact, 0.2, 1.0)
     existence = _existence(objects.existence, shown, looked_at, _elapsed(prior, options))
     apart = np.hypot(*(states[:, :2] - objects.origin).T)
-    away = shaped & prior.whole & (apart > _AWAY * objects.lengths)
+    away = shaped & prior.whole & (apart > _AWAY * lengths)
     reach_rate = np.where(entire, _REACH_RATE, 0.0)[:, None]
     refined = replace(
         objects,

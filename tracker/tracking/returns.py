@@ -32,7 +32,9 @@ def recover(state: State, info: Info, options: TrackingOptions) -> tuple[State, 
     Where the number of objects is given, also to those of which there are too many where they are.
     """
     objects = state.objects
-    doubled = _doubled(state, options) & (options.objects > 0)
+    doubled = np.zeros(len(objects), bool)
+    if options.objects:
+        doubled = _doubled(state, options)
     lost = np.flatnonzero(objects.missing | doubled)
     if len(lost) == 0:
         return state, info
@@ -116,10 +118,12 @@ def adopt(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     have names; and of two that the evidence takes for one, where it came out from among these.
     """
     objects = state.objects
+    found = np.flatnonzero(~objects.confirmed & ~objects.missing & (objects.hits > 1))
+    if len(found) == 0:
+        return state, info
     strayed = objects.confirmed & _strayed(state, options)
     lost = np.flatnonzero(strayed | _doubled(state, options))
-    found = np.flatnonzero(~objects.confirmed & ~objects.missing & (objects.hits > 1))
-    if len(lost) == 0 or len(found) == 0:
+    if len(lost) == 0:
         return state, info
     allowed = strayed[lost][:, None] | _came_out(state, lost, found, options)
     lines, ends = allowed.any(axis=1), allowed.any(axis=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import compress
 from math import ceil
 
 import numpy as np
@@ -43,6 +44,9 @@ def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
     return surveyed(State(scene=scene, hidden=hidden, beyond=beyond), scene)
 
 
+_STATUS = (Status.SEEN, Status.CONTACT, Status.COASTING)
+
+
 def _around(size: tuple[int, int]) -> Lattice:
     """Return the lattice of cells around a picture of such width and height."""
     step = max(min(size) / _ACROSS, 1.0)
@@ -78,18 +82,13 @@ def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
             np.concatenate([low, size], axis=1),
             objects.mass.tolist(),
             objects.age.tolist(),
-            map(_status, objects.missing.tolist(), objects.contact.tolist()),
+            map(_STATUS.__getitem__, np.where(objects.missing, 2, objects.contact).tolist()),
             objects.existence.tolist(),
             identities(state, COLOR_RATE).tolist(),
             strict=True,
         )
     ]
-    confirmed = objects.confirmed.tolist()
-    tracks, candidates = (
-        tuple(track for track, known in zip(every, confirmed, strict=True) if known is wanted)
-        for wanted in (True, False)
-    )
-    total = float(info.blobs.weights.sum())
+    total = float(info.blobs.mass.sum())
     left = float(info.blobs.weights[info.unexplained].sum())
     diagnostics = Diagnostics(
         points=len(info.blobs.weights),
@@ -100,13 +99,9 @@ def snapshot(index: int, time: float, state: State, info: Info) -> Snapshot:
         events=info.events,
         contacts=info.contacts,
     )
+    tracks = tuple(compress(every, objects.confirmed.tolist()))
+    candidates = tuple(compress(every, (~objects.confirmed).tolist()))
     return Snapshot(index, time, tracks, diagnostics, candidates=candidates)
-
-
-def _status(missing: bool, contact: bool) -> Status:
-    if missing:
-        return Status.COASTING
-    return Status.CONTACT if contact else Status.SEEN
 
 
 class Tracker:
@@ -197,7 +192,8 @@ def _checked(points: Points) -> Points:
             f"the shape is {colors.shape}."
         )
     if points.weights is None:
-        return replace(points, coordinates=coordinates)
+        same = coordinates is points.coordinates
+        return points if same else replace(points, coordinates=coordinates)
     weights = np.asarray(points.weights, dtype=np.float64)
     if weights.shape != shape:
         raise ValueError(
