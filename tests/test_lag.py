@@ -217,6 +217,8 @@ def test_files_wait_a_second_and_cameras_not_at_all() -> None:
     options = TrackingOptions()
     small = SourceFacts("walk.mp4", "file", 320, 240, 25.0, False, "container")
     assert _lag(options, small) == 1.0
+    assert _lag(options, replace(small, width=1280, height=720, fps=30)) == 1.0
+    assert _lag(options, replace(small, width=1920, height=1080, fps=30)) > 0.6
     assert 0 < _lag(options, replace(small, width=3840, height=2160)) < 0.1
     assert _lag(options, replace(small, live=True)) == 0.0
     asked = TrackingOptions(lag_seconds=0.3)

@@ -747,6 +747,26 @@ def test_real_clips(data: Path, clip: str, frames: int, verdict: Verdict, words:
     assert bool(words) == bool(opened.facts.reason)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems tell less of their memory")
+def test_what_sampling_took_is_handed_back() -> None:
+    code = """
+import numpy as np
+from tracker.sources.decoder import hand_back
+held = lambda: int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
+pictures = [np.ones(60_000) for _ in range(300)]
+last = pictures[-1]  # lies behind the others, which the heap therefore keeps
+before = held()
+del pictures
+hand_back()
+assert held() < before - 100, (before, held())
+"""
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        env=os.environ | {"MALLOC_MMAP_THRESHOLD_": "100000000"},
+    )
+
+
 @pytest.mark.clips
 def test_a_clip_that_crashes_opencv_is_read_whole(data: Path) -> None:
     """OpenCV writes beyond its memory at the end of this clip, which as a rule ends its process."""

@@ -31,7 +31,9 @@ FOREGROUND = "tracker.foreground.remote:serve"
 _HEAVY = ("tracker.foreground.remote", "tracker.tracking")  # to import,
 _SMOOTHING = ("scipy.linalg.lapack",)  # and what paths are smoothed with
 _FILE_LAG = 1.0  # s, for which the results of files wait
-_WAITING_BYTES = 60e6  # of pictures, at most, that wait with them
+_PICTURE_BYTES = 190e6  # of pictures, about, that a run holds at most:
+_UNDER_WAY = 10  # being decoded, drawn and between; the rest wait with their results,
+_FEWEST_WAITING = 2  # but so many always do
 
 Item = TypeVar("Item")
 
@@ -193,7 +195,8 @@ def _lag(options: TrackingOptions, facts: SourceFacts) -> float:
     if facts.live:
         return 0.0
     width, height = facts.size
-    return min(_FILE_LAG, _WAITING_BYTES / (3 * width * height * max(facts.fps, 1.0)))
+    waiting = max(_PICTURE_BYTES / (3 * width * height) - _UNDER_WAY, _FEWEST_WAITING)
+    return min(_FILE_LAG, waiting / max(facts.fps, 1.0))
 
 
 def run(job: Job, *, watch: Watch | None = None) -> Outcome:

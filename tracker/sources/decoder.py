@@ -6,6 +6,7 @@ Started by `tracker.sources.process`; see `tracker.sources.wire` for what goes t
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import mmap
 import os
@@ -163,6 +164,7 @@ def run(port: Port, request: dict[str, Any], commands: BinaryIO) -> None:
     worker = None
     if begin is not None:
         worker = begin(request["settings"], (width, height), partial(sampled, request))
+        hand_back()
         port.say(worker.greeting)
     readings = filled(port, reader, first)
     if worker is None:
@@ -212,6 +214,12 @@ def roomy(pipe: BinaryIO) -> None:
         import fcntl
 
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
+def hand_back() -> None:
+    """Hand back to the system what sampling took: glibc would keep it for ever."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # other systems have no such call
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def with_complaints(ending: readers.Ending) -> readers.Ending:
