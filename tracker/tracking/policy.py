@@ -20,12 +20,11 @@ from tracker.tracking.info import Info
 from tracker.tracking.lattice import cut
 from tracker.tracking.returns import adopt, recover
 from tracker.tracking.sightings import COLOR_RATE, THIN, Sightings, sight
-from tracker.tracking.sizes import Patches, facing, fit_sizes
+from tracker.tracking.sizes import OWN, Patches, facing, fit_sizes
 from tracker.tracking.state import Objects, State
 from tracker.tracking.surveyed import surveyed
 from tracker.types import Array, Event, Points
 
-_OWN = 100.0  # points that an object's own extent is worth against those of a frame
 _TYPICAL = 60.0  # points that the typical extent is worth
 _VISIBLE = 0.25  # share of an object that must be foreground for it to count as seen
 _STOUT = 0.75  # share of its ellipse that most objects fill
@@ -216,12 +215,9 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     cruise = objects.cruise + habit[:, None] * (states[:, 2:] - objects.cruise)
     extents, unusual = _reshape(prior, states[:, :2], look, shaped, options)
     if prior.lying:
-        # Who touches others keeps its lengths, and turns as it does when it is seen alone. But what
-        # is on trial may be a piece of what is beside it, and would come to lie along that.
+        # Who touches others keeps its lengths, and turns.
         turns = visible & ~alone & objects.confirmed
-        weight = (counted / (counted + _OWN))[turns, None, None]
-        like = extents[turns] + weight * (look.scatter[turns] - extents[turns])
-        extents[turns] = facing(extents[turns], like)
+        extents[turns] = facing(extents[turns], look.scatter[turns])
     follow = np.where(mass > objects.usual, 0.3, 0.02) * (visible & alone)
     # What should have come out from behind a fixed thing, and did not, is still there.
     lingers = objects.behind & ~visible & (look.veil <= _LOST_BEHIND)
@@ -558,7 +554,7 @@ def _reshape(
     scatter, means, own = look.scatter[which], means[which], own[which]
     counted = np.minimum(look.mass[which], options.effective_points)[:, None, None]
     # A young object has not yet an extent of its own.
-    before = np.minimum(_OWN, 25.0 * objects.hits[which])[:, None, None]
+    before = np.minimum(OWN, 25.0 * objects.hits[which])[:, None, None]
     total = before * extents[which] + counted * scatter
     if sizes is None:
         extents[which] = total / (before + counted)

@@ -31,7 +31,7 @@ from tracker.tracking.births import MOST, NOBODY, Newborn, affordable, split
 from tracker.tracking.blobs import Blobs
 from tracker.tracking.groups import Groups, find_groups
 from tracker.tracking.lattice import Indices, boxes_around, cut, overlapping, spans
-from tracker.tracking.sizes import SizeModel
+from tracker.tracking.sizes import OWN, SizeModel, facing, slender
 from tracker.tracking.state import Objects, State
 from tracker.types import COLOR_BINS, Array
 
@@ -39,6 +39,8 @@ _EXCESS = 1.6  # foreground beyond this multiple of an object's area wants anoth
 _ENTIRE = 0.6  # of the typical area: a patch that is an object, and no part of one
 _SCATTERED = 0.45  # share of their ellipse below which patches are far apart
 _EXPLAINED = 1.35  # reach, in radii, within which an object explains a point
+_TURNS = 4  # fits of those in contact between which they turn,
+_TURNED = 0.02  # unless that changes their extents by less than this share
 _SETTLED = 0.002  # standard deviations: a fit that moves less in a round is done,
 _GRAIN = 0.02  # of the spacing: or less than this
 _PLENTY = 400.0  # points by which an object is fitted as well as by more
@@ -312,7 +314,11 @@ def _fit(
     blobs: Blobs,
     options: TrackingOptions,
 ) -> _Fit:
-    """Run rounds of EM on some objects, under the coverage likelihood, shapes frozen."""
+    """Run rounds of EM on some objects, under the coverage likelihood, shapes frozen.
+
+    Where objects lie on the ground, each turns after these rounds as what it covers does; who is
+    slender begins again so, as with a wrong heading it takes from others what lies along it.
+    """
     group = groups.of_object[rows]
     mixture = Mixture(np.full(len(rows), 1 / len(rows)), guess.means[rows], guess.extents[rows])
     prior = Prior(
@@ -368,27 +374,41 @@ def _fit(
         )
         return near, points
 
-    near, points = surroundings(mixture)
-    stats = near.e_step(mixture.means, scored=False)
     settled = np.maximum(_SETTLED, _GRAIN * blobs.spacing / state.objects.lengths[rows])[:, None]
-    rounds, stride, way = 0, np.ones(len(rows)), np.zeros((len(rows), 2))
-    while rounds < options.rounds:
-        rounds += 1
-        means = mixture.means
-        mixture = m_step(stats, prior)
-        before, way = way, near.way(mixture.means, means)
-        if (np.abs(way) < settled).all():
-            break
-        stride = longer(stride, way, before)
-        means = means + stride[:, None] * (mixture.means - means)
-        mixture = Mixture(mixture.weights, means, mixture.covariances)
-        if np.hypot(*near.way(means, near.mixture.means).T).max() > 2 * _SLACK:
-            near, points = surroundings(mixture)
+    lost, rounds = state.objects.missing[rows], 0
+    # But what is on trial may be a piece of what is beside it, and would come to lie along that.
+    turning, slim = ~lost & state.objects.confirmed[rows], slender(mixture.covariances)
+    for turn in range(1, _TURNS + 1):
+        near, points = surroundings(mixture)
         stats = near.e_step(mixture.means, scored=False)
-    distances, lost = near.distances(mixture.means), state.objects.missing[rows]
-    cover = near.likelihood.cover(distances)
-    if state.lying:
-        stats = replace(stats, scatter=near.scatter(cover))
+        stride, way = np.ones(len(rows)), np.zeros((len(rows), 2))
+        for _ in range(options.rounds):
+            rounds += 1
+            means = mixture.means
+            mixture = m_step(stats, prior)
+            before, way = way, near.way(mixture.means, means)
+            if (np.abs(way) < settled).all():
+                break
+            stride = longer(stride, way, before)
+            means = means + stride[:, None] * (mixture.means - means)
+            mixture = Mixture(mixture.weights, means, mixture.covariances)
+            if np.hypot(*near.way(means, near.mixture.means).T).max() > 2 * _SLACK:
+                near, points = surroundings(mixture)
+            stats = near.e_step(mixture.means, scored=False)
+        distances = near.distances(mixture.means)
+        cover = near.likelihood.cover(distances)
+        if not state.lying:
+            break
+        extents = mixture.covariances
+        counted = np.minimum(stats.mass, options.effective_points) * turning
+        weight = (counted / (counted + OWN))[:, None, None]
+        turned = facing(extents, extents + weight * (near.scatter(cover) - extents))
+        stats = replace(stats, scatter=turned)
+        turned = np.where(slim[:, None, None], turned, extents)
+        if turn == _TURNS or np.abs(turned - extents).max() < _TURNED * extents.max():
+            break
+        mixture = Mixture(mixture.weights, mixture.means, turned)
+        prior = replace(prior, covariances=turned)
     if every is None:
         close = near.point[distances <= (2 * _EXPLAINED) ** 2]
         explained = points[close[close < len(points)]]

@@ -28,7 +28,9 @@ _FARTHEST = 0.02  # share of the lengths that lies beyond the farthest row with 
 _LEAST = 3.5  # px, length of the farthest object
 _SINGLE = 0.4  # quantile of the area-weighted lengths that a single object has: groups lie above
 _UPRIGHT_ANGLE = np.deg2rad(25.0)
-_LONG = 0.3  # (λ₁ − λ₂) / (λ₁ + λ₂) of what is a third as long again as it is wide
+OWN = 100.0  # points that an object's own extent is worth against those of a frame
+_LONG = 0.3  # (λ₁ − λ₂) / (λ₁ + λ₂) of what is a third as long again as it is wide,
+_SLENDER = 0.6  # and of what is twice as long
 _HUGE = 4.0  # times the typical length: a bus among walkers, which outweighs many of them
 _CLAMP = 1.75  # spreads by which a length may differ from the typical one,
 _CLAMP_RANGE = (0.3, 0.9)  # within these limits, as logarithms
@@ -266,6 +268,12 @@ def facing(covariances: Array, like: Array) -> Array:
     """
     middle, half, heading = _parts(covariances)
     return _whole(middle, half, np.where(half > _LONG * middle, _parts(like)[2], heading))
+
+
+def slender(covariances: Array) -> NDArray[np.bool_]:
+    """Return which extents, of shape (k, 2, 2), are twice as long as wide, and more; shape (k,)."""
+    middle, half, _ = _parts(covariances)
+    return np.asarray(half > _SLENDER * middle)
 
 
 def distinct(patches: Patches, samples: NDArray[np.int64]) -> Patches:
