@@ -869,8 +869,9 @@ def test_where_all_are_known_nobody_stays_double_while_another_is_free() -> None
         assert track.identity_confidence < 0.6
 
 
-def test_objects_turn_while_they_touch() -> None:
-    """Those that kept their headings would soon lie across what they are."""
+@pytest.mark.parametrize("quarter", [45, 10])
+def test_objects_turn_while_they_touch(quarter: int) -> None:
+    """Those that kept their headings would soon lie across what they are; a fish turns fast."""
     shape, middle = np.diag([100.0, 9.0]), np.array([160.0, 120.0])
     area = 4 * np.pi * 30.0
     blobs = tuple(
@@ -886,7 +887,7 @@ def test_objects_turn_while_they_touch() -> None:
         return union(*(filled(middle + side * gap * across, extent) for side in (-0.5, 0.5)))
 
     frames = [side_by_side(gap, 0.0) for gap in (*[60.0] * 10, *np.linspace(60, 12, 25))]
-    frames += [side_by_side(12.0, angle) for angle in np.linspace(0, np.pi / 2, 45)]
+    frames += [side_by_side(12.0, angle) for angle in np.linspace(0, np.pi / 2, quarter)]
     tracker = Tracker(scene=Scene(size=(320, 240), blobs=blobs, samples=20))
     last = follow(frames, tracker)[-1]
     assert len(last.tracks) == 2
