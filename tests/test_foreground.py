@@ -19,7 +19,7 @@ from tracker.errors import ConfigError
 from tracker.foreground import Footprint, ForegroundModel, make_foreground, samples_wanted
 from tracker.foreground.ghosts import uncovered
 from tracker.foreground.grid import Grid
-from tracker.foreground.light import TEXTURED, local_gain
+from tracker.foreground.light import local_gain
 from tracker.foreground.occluders import find_occluders
 from tracker.foreground.palette import color_bins
 from tracker.foreground.survey import find_patches, rank_filter
@@ -436,18 +436,6 @@ def test_what_hides_the_texture_of_the_ground_is_no_shade() -> None:
     for picture, light in ((animal, 0.8), (lamp, 0.32)):
         field = local_gain(picture.astype(np.uint8), ground, changed)
         np.testing.assert_allclose(field[60, 85], light, rtol=0.1)
-
-
-def test_a_shadow_that_shows_the_texture_of_the_ground_is_light() -> None:
-    """The shadow of a cloud on grass is foreground before its light is known, bare ground near."""
-    grass = np.random.default_rng(3).uniform(40, 60, (120, 160, 1)).astype(np.float32)
-    ground = np.repeat(cv2.GaussianBlur(grass, (0, 0), 1.0)[..., None], 3, axis=2)
-    assert np.log(ground).std() > TEXTURED
-    cloud = np.zeros((120, 160), np.uint8)
-    cloud[40:80, 60:110] = 255
-    edge = cv2.blur(np.where(cloud > 0, 0.7, 1.0), (21, 21))[..., None]
-    field = local_gain((ground * edge).astype(np.uint8), ground, cloud)
-    np.testing.assert_allclose(field[60, 85], 0.7, rtol=0.1)
 
 
 # --- thin parts -----------------------------------------------------------------------------------

@@ -44,11 +44,11 @@ NEIGHBOURHOOD = 5
 TEXTURE = (5, 5)
 """Coarse cells over which the ground has a texture,"""
 
-TEXTURED = 0.03
-"""standard deviation of the logarithm of its level, around their mean, from which on it has one,"""
+TEXTURED = 0.05
+"""standard deviation of the logarithm of its level from which on it has one,"""
 
-ALIKE = 0.7
-"""and correlation of what is there with what is seen above which nothing hides it."""
+HIDDEN = 0.5
+"""and share of its variance that is there after the level is taken off where something hides it."""
 
 
 def gain(image: Image, reference: Image) -> NDArray[np.float32]:
@@ -91,8 +91,8 @@ def local_gain(
 
     1, of shape (3,), where the light is steady everywhere. The median over the neighbourhood: what
     stands in it does not count as long as it fills less than half of it, nor does `foreground`
-    (255) where anything else is left to tell, unless it shows the texture of the ground. What is
-    `protected` (255), too dark or too bright to tell gets the ratio of its surroundings.
+    (255) where anything else is left to tell. What is `protected` (255), too dark or too bright to
+    tell gets the ratio of its surroundings.
     """
     height, width = image.shape[:2]
     step = max(1, min(height, width) // COARSE_SIDE)
@@ -108,8 +108,7 @@ def local_gain(
     if foreground is not None:
         ground = use & (np.asarray(cv2.resize(foreground, size, interpolation=cv2.INTER_AREA)) == 0)
         bare = cv2.blur(ground.astype(np.float32), (side, side)) >= LEFT
-        shown, hidden = _texture(new, old)
-        use &= ground | shown | ~(bare | hidden)
+        use &= ground | ~(bare | _hidden(new, old))
     whole = np.log(gain(image, np.asarray(cv2.convertScaleAbs(reference), np.uint8)))
     ratio = np.log((new + 1.0) / (old + 1.0)) - whole
     share = cv2.blur(use.astype(np.float32), (side, side))[:, :, None]
@@ -125,26 +124,20 @@ def local_gain(
     return np.asarray(cv2.resize(field, (width, height)), np.float32)
 
 
-def _texture(
-    new: NDArray[np.float32], old: NDArray[np.float32]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return where `new` shows the texture that `old` has, and where not, shape (height, width).
+def _hidden(new: NDArray[np.float32], old: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return where `new` does not show the texture that `old` has, shape (height, width).
 
-    Light changes the level of what it falls on, and what stands there hides it. Where more than a
-    texture is left of the difference, as where the camera is saturated, neither is certain.
+    Light changes the level of what it falls on, and what stands there hides it.
     """
-    seen, known = (_detail(np.log(lit.mean(axis=2) + 1.0)) for lit in (new, old))
-    there, now = cv2.blur(known * known, TEXTURE), cv2.blur(seen * seen, TEXTURE)
-    alike = cv2.blur(seen * known, TEXTURE) > ALIKE * cv2.sqrt(there * now)
-    textured = there > TEXTURED**2
-    unlike = (textured & ~alike).astype(np.uint8)
-    hidden = cv2.morphologyEx(unlike, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    left = cv2.blur((seen - known) ** 2, TEXTURE)
-    return textured & alike & (left < TEXTURED**2), np.asarray(hidden > 0)
+    seen, known = (np.log(lit.mean(axis=2) + 1.0) for lit in (new, old))
+    left, there = _variance(seen - known), _variance(known)
+    hidden = ((there > TEXTURED**2) & (left > HIDDEN * there)).astype(np.uint8)
+    return np.asarray(cv2.morphologyEx(hidden, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0)
 
 
-def _detail(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(values - cv2.blur(values, TEXTURE), np.float32)
+def _variance(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    mean = cv2.blur(values, TEXTURE)
+    return np.asarray(cv2.blur(values * values, TEXTURE) - mean * mean, np.float32)
 
 
 def _tells(new: NDArray[Number], old: NDArray[Number]) -> NDArray[np.bool_]:
