@@ -176,7 +176,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     look = sight(prior, blobs, options)
     mass, alone, areas, lengths = look.mass, look.alone, objects.areas, objects.lengths
     # What has thin limbs, or a shadow beside it, fills little of its ellipse.
-    fill = np.where(alone, objects.usual / areas, 1.0)
+    fill = np.where(alone, objects.filled, 1.0)
     share, least = np.minimum(fill / THIN, 1.0), _VISIBLE * np.minimum(fill / _STOUT, 1.0)
     # Pixels that others explain do not bring back what was lost.
     visible = np.where(objects.missing, look.exposed, mass) > least * areas
@@ -216,7 +216,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     extents, unusual = _reshape(prior, states[:, :2], look, shaped, options)
     if prior.lying:
         # Who touches others keeps its lengths, and turns.
-        turns = visible & ~alone & objects.confirmed
+        turns = visible & ~alone
         extents[turns] = facing(extents[turns], look.scatter[turns])
     follow = np.where(mass > objects.usual, 0.3, 0.02) * (visible & alone)
     # What should have come out from behind a fixed thing, and did not, is still there.

@@ -39,8 +39,8 @@ _EXCESS = 1.6  # foreground beyond this multiple of an object's area wants anoth
 _ENTIRE = 0.6  # of the typical area: a patch that is an object, and no part of one
 _SCATTERED = 0.45  # share of their ellipse below which patches are far apart
 _EXPLAINED = 1.35  # reach, in radii, within which an object explains a point
-_TURNS = 4  # fits of those in contact between which they turn,
-_TURNED = 0.02  # unless that changes their extents by less than this share
+_FITS = 4  # of those in contact at most, as they turn between them
+_TURNED = 0.02  # by at least this share of their extents
 _SETTLED = 0.002  # standard deviations: a fit that moves less in a round is done,
 _GRAIN = 0.02  # of the spacing: or less than this
 _PLENTY = 400.0  # points by which an object is fitted as well as by more
@@ -70,7 +70,8 @@ class Sightings:
     veil
         Shape (k,), share of the outline that is behind fixed things.
     mean, scatter
-        Shapes (k, 2) in px and (k, 2, 2) in px², of that foreground.
+        Shapes (k, 2) in px and (k, 2, 2) in px², of that foreground; where others share it, the
+        scatter is the extent as it has turned with it.
     parted, extents
         Shape (k,), whether the evidence found several objects in its patch; shape (k, 2, 2), px²,
         the extent as it was known before, or where there are several, that of its part.
@@ -321,14 +322,8 @@ def _fit(
     """
     group = groups.of_object[rows]
     mixture = Mixture(np.full(len(rows), 1 / len(rows)), guess.means[rows], guess.extents[rows])
-    prior = Prior(
-        mixture.means,
-        inverses(state.objects.uncertainties[rows, :2, :2]),
-        mixture.covariances,
-        np.inf,
-        options.effective_points,
-    )
-
+    predicted = mixture.means
+    precisions = inverses(state.objects.uncertainties[rows, :2, :2])
     shares = _shown(state, rows)
     chances = (state.objects.colors[rows] + 0.01) ** _COLOR_POWER
     every = _every(groups, rows, state.objects.areas / blobs.spacing**2)
@@ -374,20 +369,20 @@ def _fit(
         )
         return near, points
 
-    settled = np.maximum(_SETTLED, _GRAIN * blobs.spacing / state.objects.lengths[rows])[:, None]
-    lost, rounds = state.objects.missing[rows], 0
-    # But what is on trial may be a piece of what is beside it, and would come to lie along that.
-    turning, slim = ~lost & state.objects.confirmed[rows], slender(mixture.covariances)
-    for turn in range(1, _TURNS + 1):
+    still = np.maximum(_SETTLED, _GRAIN * blobs.spacing / state.objects.lengths[rows])[:, None]
+
+    def settled(mixture: Mixture) -> tuple[Silhouettes, Indices, Mixture, Stats, int]:
+        """Run rounds of EM; return the surroundings, the mixture, its statistics and the rounds."""
+        prior = Prior(predicted, precisions, mixture.covariances, np.inf, options.effective_points)
         near, points = surroundings(mixture)
         stats = near.e_step(mixture.means, scored=False)
-        stride, way = np.ones(len(rows)), np.zeros((len(rows), 2))
-        for _ in range(options.rounds):
+        rounds, stride, way = 0, np.ones(len(rows)), np.zeros((len(rows), 2))
+        while rounds < options.rounds:
             rounds += 1
             means = mixture.means
             mixture = m_step(stats, prior)
             before, way = way, near.way(mixture.means, means)
-            if (np.abs(way) < settled).all():
+            if (np.abs(way) < still).all():
                 break
             stride = longer(stride, way, before)
             means = means + stride[:, None] * (mixture.means - means)
@@ -395,20 +390,26 @@ def _fit(
             if np.hypot(*near.way(means, near.mixture.means).T).max() > 2 * _SLACK:
                 near, points = surroundings(mixture)
             stats = near.e_step(mixture.means, scored=False)
+        return near, points, mixture, stats, rounds
+
+    lost, rounds, extents = state.objects.missing[rows], 0, mixture.covariances
+    for _ in range(_FITS):
+        mixture = Mixture(mixture.weights, mixture.means, extents)
+        near, points, mixture, stats, took = settled(mixture)
+        rounds += took
         distances = near.distances(mixture.means)
         cover = near.likelihood.cover(distances)
         if not state.lying:
             break
-        extents = mixture.covariances
-        counted = np.minimum(stats.mass, options.effective_points) * turning
-        weight = (counted / (counted + OWN))[:, None, None]
-        turned = facing(extents, extents + weight * (near.scatter(cover) - extents))
+        # What is on trial may be a piece of what is beside it, and would come to lie along that.
+        turning = np.minimum(stats.mass, options.effective_points)
+        turning *= ~lost & state.objects.confirmed[rows]
+        share = (turning / (turning + OWN))[:, None, None]
+        turned = facing(extents, extents + share * (near.scatter(cover) - extents))
         stats = replace(stats, scatter=turned)
-        turned = np.where(slim[:, None, None], turned, extents)
-        if turn == _TURNS or np.abs(turned - extents).max() < _TURNED * extents.max():
+        before, extents = extents, np.where(slender(extents)[:, None, None], turned, extents)
+        if np.abs(extents - before).max() < _TURNED * before.max():
             break
-        mixture = Mixture(mixture.weights, mixture.means, turned)
-        prior = replace(prior, covariances=turned)
     if every is None:
         close = near.point[distances <= (2 * _EXPLAINED) ** 2]
         explained = points[close[close < len(points)]]

@@ -31,6 +31,7 @@ from tracker.types import (
 
 _ACROSS = 300  # cells that lie along the shorter side of the picture,
 _MARGIN = 1 / 3  # and how far they reach beyond it, in such sides
+_STATUS = (Status.SEEN, Status.CONTACT, Status.COASTING)  # apart, touching, missing
 
 
 def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
@@ -42,9 +43,6 @@ def start(options: TrackingOptions, scene: Scene = NO_SCENE) -> State:
     if scene.size is not None:
         beyond = _around(scene.size)
     return surveyed(State(scene=scene, hidden=hidden, beyond=beyond), scene)
-
-
-_STATUS = (Status.SEEN, Status.CONTACT, Status.COASTING)
 
 
 def _around(size: tuple[int, int]) -> Lattice:
