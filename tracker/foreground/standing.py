@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.foreground.channels import largest_channel
-from tracker.foreground.ghosts import SMALLEST, Window, edge_strength, hull, outlined, widened
+from tracker.foreground.ghosts import SMALLEST, Part, Window, edge_strength, hull, outlined, widened
 from tracker.foreground.grid import Mask
 from tracker.types import Image
 
@@ -24,10 +24,13 @@ LEAST_STIR = 6.0
 """Grey levels by which most samples differ from the median where something stirs, at least,"""
 
 STIRS = 3.0
-"""times the noise of most places,"""
+"""and times as much as they usually do at an edge as strong."""
 
-EDGES = 0.5
-"""and cells by which edges would have to move."""
+AS_STRONG = 2.0
+"""Ratio of the strengths of edges that count as equally strong,"""
+
+FEWEST_ALIKE = 100
+"""and cells of such a kind that tell what is usual, at least."""
 
 SLOW = 0.6
 """Share of that by which two samples in a row differ at most: what passes by is gone by then."""
@@ -50,16 +53,21 @@ LEAST_CONTRAST = 25.0
 STANDS_OUT = 0.4
 """and share of what objects do."""
 
-ALIVE = 0.5
+ALIVE = 0.4
 """Share of its outline that stirs, at least."""
 
 EVEN = 0.25
-"""Share of the contrast by which the ground around the place differs from itself at most."""
+"""Share of the contrast by which the ground around the place differs from itself at most, or the
+ground beside it from what would be guessed there,"""
+
+UNLIKE = 1.0
+"""and by which the ground around it does in any case."""
+
+THIN = 1 / 8
+"""Share of an object's length that a place is wide at least, either way: a line is no body."""
 
 
-def restless(
-    middle: Image, spread: NDArray[np.float32], flicker: NDArray[np.float32], noise: float
-) -> Mask:
+def restless(middle: Image, spread: NDArray[np.float32], flicker: NDArray[np.float32]) -> Mask:
     """Return where most samples differ from their median, and not for a moment.
 
     Parameters
@@ -69,8 +77,6 @@ def restless(
     spread, flicker
         Shape (height, width, 3), how far most samples are from the median and from the sample
         before, grey levels.
-    noise
-        Standard deviation of a channel in most places, grey levels.
 
     Returns
     -------
@@ -78,8 +84,30 @@ def restless(
         Shape (height, width), 255 where it is.
     """
     stirs, passes = spread.max(axis=2), flicker.max(axis=2)
-    found = (stirs > max(LEAST_STIR, STIRS * noise)) & (stirs > EDGES * edge_strength(middle))
+    found = stirs > np.maximum(LEAST_STIR, STIRS * _usual(stirs, edge_strength(middle)))
     return np.where(found & (passes < SLOW * stirs), 255, 0).astype(np.uint8)
+
+
+def _usual(spread: NDArray[np.float32], edges: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how far samples are from their median at edges as strong as there, grey levels.
+
+    That is noise on even ground; at edges it is more where the camera sways, and less where the
+    codec leaves them as they are.
+
+    Parameters
+    ----------
+    spread
+        Shape (height, width), how far they are from it, grey levels.
+    edges
+        Shape (height, width), how strong these are, grey levels per cell.
+    """
+    kinds = np.log(np.maximum(edges, 1)) / np.log(AS_STRONG)
+    kind = kinds.astype(np.intp)
+    usual = np.full(kind.max() + 1, np.median(spread))
+    for number in range(len(usual)):
+        alike = spread[kind == number]
+        usual[number] = np.median(alike) if len(alike) >= FEWEST_ALIKE else usual[number - 1]
+    return np.asarray(usual[kind], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,25 +154,35 @@ def beneath(ground: Image, stirs: Mask, usual: Usual) -> Iterator[tuple[Window, 
         place = hull(part)
         if not SPAN[0] < np.count_nonzero(place) / usual.area < SPAN[1]:
             continue
+        if not cv2.erode(place, _disc(round(THIN * length))).any():
+            continue
         place = np.asarray(cv2.dilate(place, _disc(2)), np.uint8)
-        below = np.asarray(cv2.inpaint(ground[window], place, 3, cv2.INPAINT_TELEA), np.uint8)
-        if _stands(ground[window], place, below, stirs[window], usual):
+        below = _guess(ground[window], place)
+        if _stands(ground, (window, place), below, stirs[window], usual):
             yield window, place, below
 
 
-def _stands(ground: Image, place: Mask, below: Image, stirs: Mask, usual: Usual) -> bool:
-    """Tell whether something stands out from even ground in a place, and stirs along its outline.
+def _guess(ground: Image, place: Mask) -> Image:
+    """Return the ground with what is around a place in it, 1 there, instead of what is there."""
+    return np.asarray(cv2.inpaint(ground, place, 3, cv2.INPAINT_TELEA), np.uint8)
+
+
+def _stands(ground: Image, part: Part, below: Image, stirs: Mask, usual: Usual) -> bool:
+    """Tell whether something stands out from ground that can be guessed, and stirs along its outline.
 
     Parameters
     ----------
-    ground, place, below
-        See `beneath`.
+    ground
+        Shape (height, width, 3), the background.
+    part, below
+        A place and the ground without what is there; see `beneath`.
     stirs
         Shape (h, w), 255 where most samples differ from the median.
     usual
         What tells it from a trifle.
     """
-    apart = largest_channel(cv2.absdiff(ground, below))
+    window, place = part
+    apart = largest_channel(cv2.absdiff(ground[window], below))
     body = (apart > usual.limit) & (place > 0)
     least = max(SMALLEST, BODY * usual.area, FILLED * np.count_nonzero(place))
     near = _disc(max(2, int(np.sqrt(usual.area) / 4)))
@@ -152,12 +190,40 @@ def _stands(ground: Image, place: Mask, below: Image, stirs: Mask, usual: Usual)
     if np.count_nonzero(body) < least or not around.any():
         return False
     contrast = float(np.median(apart[body]))
-    beside = ground[around].astype(np.float64)
-    uneven = np.median(np.abs(beside - np.median(beside, axis=0)).max(axis=1))
+    if contrast <= max(LEAST_CONTRAST, STANDS_OUT * usual.contrast):
+        return False
     rim = cv2.morphologyEx(body.astype(np.uint8), cv2.MORPH_GRADIENT, _disc(1)) > 0
-    alive = np.mean(cv2.dilate(stirs, _disc(1))[rim] > 0)
-    stands_out = contrast > max(LEAST_CONTRAST, STANDS_OUT * usual.contrast)
-    return bool(stands_out and uneven < EVEN * contrast and alive > ALIVE)
+    if np.mean(cv2.dilate(stirs, _disc(1))[rim] > 0) <= ALIVE:
+        return False
+    near_by = ground[window][around].astype(np.float64)
+    uneven = float(np.median(np.abs(near_by - np.median(near_by, axis=0)).max(axis=1)))
+    least_uneven = min([uneven, *_guessed_wrongly(ground, part)])
+    return uneven < UNLIKE * contrast and least_uneven < EVEN * contrast
+
+
+def _guessed_wrongly(ground: Image, part: Part) -> Iterator[float]:
+    """Yield how wrong guesses of the ground on either side of a place are, grey levels.
+
+    In front of a kerb and a wall the ground differs from itself, and can still be guessed.
+
+    Parameters
+    ----------
+    ground
+        Shape (height, width, 3), the background.
+    part
+        The place. A side counts where the picture holds as much there.
+    """
+    (rows, columns), place = part
+    wide = np.flatnonzero(place.any(axis=0))
+    for shift in (wide[0] - wide[-1] - 1, wide[-1] - wide[0] + 1):
+        first, last = columns.start + wide[0] + shift, columns.start + wide[-1] + shift
+        if first < 0 or last >= ground.shape[1]:
+            continue
+        start, stop = max(columns.start + shift, 0), min(columns.stop + shift, ground.shape[1])
+        there = np.ascontiguousarray(ground[rows, start:stop])
+        moved = np.ascontiguousarray(place[:, start - shift - columns.start :][:, : stop - start])
+        apart = largest_channel(cv2.absdiff(there, _guess(there, moved)))
+        yield float(np.median(apart[moved > 0]))
 
 
 def _disc(radius: int) -> Mask:

@@ -199,9 +199,11 @@ def background_statistics(images: Sequence[Image]) -> Statistics:
     if np.abs(changes).max() < EVENLY:
         noise = np.minimum(noise, np.hypot(SMOOTH * calm, _texture(images)))
     noise = np.maximum(noise, calm)
-    stirs = restless(middle, spread, flicker, float(calm))
+    stirs = restless(middle, spread, flicker)
     limit = np.clip(DIFFERENT * noise, LEAST_DIFFERENT, 254).astype(np.uint8)
-    mean = uncovered(middle, images, limit).astype(np.float32)
+    ground = uncovered(middle, images, limit)
+    stirs[(ground != middle).any(axis=2)] = 0  # what left in the meantime is seen to
+    mean = ground.astype(np.float32)
     sway = float(np.quantile(np.abs(changes).max(axis=1), SWAYING))
     return Statistics(mean, noise, stirs, sway)
 
