@@ -695,6 +695,19 @@ def test_who_stands_for_a_whole_film_and_stirs_is_no_background() -> None:
     assert len(foreground.points(Frame(1, 0.04, world.draw()))) < 0.3 * len(there)
 
 
+def test_who_stands_before_a_wall_for_a_whole_film_is_no_background() -> None:
+    """The ground around differs from itself; beside it, it is guessed well all the same."""
+    world = World()
+    world.ground = np.asarray(world.ground).copy()
+    world.ground[:45] = np.asarray(world.ground)[:45] * 0.6
+    walk = world.walk(100)
+    sway = [(60 + 3 * np.sin(i / 9), 45 + 2 * np.cos(i / 13)) for i in range(100)]
+    samples = [world.draw(here, there) for here, there in zip(sway, walk, strict=True)]
+    foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
+    there = foreground.points(Frame(0, 0.0, world.draw(sway[20])))
+    assert overlap(there, world.inside(sway[20])) > 0.6
+
+
 def test_a_post_and_a_lamp_that_blinks_are_background() -> None:
     """The one never stirs, the other is another one in each sample."""
     world = World()

@@ -29,8 +29,8 @@ STIRS = 3.0
 AS_STRONG = 2.0
 """Ratio of the strengths of edges that count as equally strong,"""
 
-FEWEST_ALIKE = 100
-"""and cells of such a kind that tell what is usual, at least."""
+FEWEST_ALIKE = 0.02
+"""and share of the picture that tells what is usual: else it is what stirs that has such edges."""
 
 SLOW = 0.6
 """Share of that by which two samples in a row differ at most: what passes by is gone by then."""
@@ -104,9 +104,10 @@ def _usual(spread: NDArray[np.float32], edges: NDArray[np.float32]) -> NDArray[n
     kinds = np.log(np.maximum(edges, 1)) / np.log(AS_STRONG)
     kind = kinds.astype(np.intp)
     usual = np.full(kind.max() + 1, np.median(spread))
-    for number in range(len(usual)):
+    for number in range(1, len(usual)):
         alike = spread[kind == number]
-        usual[number] = np.median(alike) if len(alike) >= FEWEST_ALIKE else usual[number - 1]
+        enough = len(alike) >= FEWEST_ALIKE * spread.size
+        usual[number] = np.median(alike) if enough else usual[number - 1]
     return np.asarray(usual[kind], np.float32)
 
 
@@ -168,7 +169,7 @@ def _guess(ground: Image, place: Mask) -> Image:
 
 
 def _stands(ground: Image, part: Part, below: Image, stirs: Mask, usual: Usual) -> bool:
-    """Tell whether something stands out from ground that can be guessed, and stirs along its outline.
+    """Tell whether something stands out from ground that can be guessed, and its outline stirs.
 
     Parameters
     ----------
