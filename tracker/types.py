@@ -102,6 +102,8 @@ class Blob:
         True where it touches the border of the picture.
     sample
         Which of the frames that were looked at beforehand shows it, from 0.
+    stands
+        True where something stands in all of these.
     """
 
     mean: Array
@@ -109,6 +111,7 @@ class Blob:
     area: float
     border: bool
     sample: int = 0
+    stands: bool = False
 
 
 @dataclass(frozen=True, slots=True)

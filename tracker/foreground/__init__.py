@@ -39,7 +39,7 @@ from tracker.foreground.survey import (
     typical_area,
     typical_contrast,
 )
-from tracker.types import Image, Scene
+from tracker.types import Blob, Image, Scene
 
 __all__ = ["Footprint", "ForegroundModel", "make_foreground", "sample_grid", "samples_wanted"]
 
@@ -343,11 +343,16 @@ class _Survey:
         patches = sorted(self.patches, key=lambda patch: patch.blob.sample)
         return Scene(
             size=self.grid.picture,
-            blobs=tuple(patch.blob for patch in patches),
-            bodies=tuple(patch.body for patch in patches),
+            blobs=tuple(self._told(patch.blob) for patch in patches),
+            bodies=tuple(self._told(patch.body) for patch in patches),
             samples=len(self.masks),
             step=float(np.sqrt(self.grid.cell_area)),
         )
+
+    def _told(self, blob: Blob) -> Blob:
+        """Return a patch that knows whether it is of something that stands in all samples."""
+        x, y = (blob.mean / self.grid.step).astype(np.intp)
+        return replace(blob, stands=bool(self.statistics.stands[y, x]))
 
     def background(self) -> GaussianBackground:
         """Return the background in the light of most samples."""

@@ -101,6 +101,8 @@ class Statistics:
         Shape (height, width), standard deviation of a channel, grey levels.
     stirs
         Shape (height, width), 255 where something may stand that stirs; see `standing.restless`.
+    stands
+        Shape (height, width), 255 where something stands in all samples and is no background.
     sway
         Of the light: the logarithm of the gain that a quarter of the samples differ by, or more.
     """
@@ -108,6 +110,7 @@ class Statistics:
     mean: NDArray[np.float32]
     noise: NDArray[np.float32]
     stirs: Mask
+    stands: Mask
     sway: float
 
     def without_standing(self, area: float, contrast: float) -> Statistics:
@@ -123,11 +126,12 @@ class Statistics:
         found = list(beneath(ground, self.stirs, Usual(area, contrast, limit)))
         if not found:
             return self
-        mean, noise = self.mean.copy(), self.noise.copy()
+        mean, noise, stands = self.mean.copy(), self.noise.copy(), self.stands.copy()
         for window, place, below in found:
             mean[window][place > 0] = below[place > 0]
             noise[window][place > 0] = np.median(noise[window][place == 0])
-        return replace(self, mean=mean, noise=noise)
+            stands[window][place > 0] = 255
+        return replace(self, mean=mean, noise=noise, stands=stands)
 
 
 def one_light(images: list[Image]) -> list[Image]:
@@ -205,7 +209,7 @@ def background_statistics(images: Sequence[Image]) -> Statistics:
     stirs[(ground != middle).any(axis=2)] = 0  # what left in the meantime is seen to
     mean = ground.astype(np.float32)
     sway = float(np.quantile(np.abs(changes).max(axis=1), SWAYING))
-    return Statistics(mean, noise, stirs, sway)
+    return Statistics(mean, noise, stirs, np.zeros_like(stirs), sway)
 
 
 def _steady(spread: NDArray[np.float32], flicker: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tracker.mixture import roots
 from tracker.types import Array
 
-_FEWEST = 8  # patches that make a model
+FEWEST = 8  # patches that make a model
 _FEWEST_FOR_SLOPE = 40  # and these one with a perspective
 _HORIZONS = np.array([-4, -2, -1, -0.5, -0.3, -0.2, -0.1, -0.05, 0, 0.05, 0.1, 0.15, 0.2])
 # rows where they are looked for, relative to those of the patches
@@ -295,7 +295,7 @@ def distinct(patches: Patches, samples: NDArray[np.int64]) -> Patches:
         stays = patches.part(here).staying(patches.part(before))
         newest[np.flatnonzero(before)[stays.any(axis=0)]] = sample
         kept[np.flatnonzero(here)[stays.any(axis=1)]] = False
-    return patches if kept.sum() < _FEWEST else patches.part(kept)
+    return patches if kept.sum() < FEWEST else patches.part(kept)
 
 
 def fit_sizes(patches: Patches) -> SizeModel | None:
@@ -304,7 +304,7 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
     Groups of objects lie above and fragments below a single object; quantiles weighted by area see
     through both.
     """
-    if len(patches) < _FEWEST:
+    if len(patches) < FEWEST:
         return None
     lengths = np.sqrt(patches.areas)
     rows = patches.means[:, 1]
@@ -321,7 +321,7 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
     if huge.any():
         return fit_sizes(patches.part(~huge))
     single = (ratio > 0.6) & (ratio < 1.5)
-    if single.sum() < _FEWEST:
+    if single.sum() < FEWEST:
         return None
     spread = float(np.clip(1.4826 * np.median(np.abs(np.log(ratio[single]))), 0.05, 0.5))
     unit = patches.covariances[single] / patches.areas[single][:, None, None]

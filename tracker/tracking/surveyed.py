@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from tracker.tracking.census import census
-from tracker.tracking.sizes import NO_PATCHES, Patches, SizeModel, distinct, fit_sizes
+from tracker.tracking.sizes import FEWEST, NO_PATCHES, Patches, SizeModel, distinct, fit_sizes
 from tracker.tracking.state import State
 from tracker.types import WALKER_AREA, Blob, Scene
 
@@ -52,8 +52,15 @@ def _walkers(patches: Patches, sizes: SizeModel) -> tuple[Patches, SizeModel] | 
 
 
 def _whole(blobs: Sequence[Blob]) -> Patches:
-    """Return the patches that the border of the picture does not cut, each where it was new."""
+    """Return the patches that the border of the picture does not cut, each where it was new.
+
+    What stands all the time would say in each sample how large it is, and says nothing where enough
+    else is seen.
+    """
     whole = [b for b in blobs if not b.border]
+    passing = [b for b in whole if not b.stands]
+    if len(passing) >= FEWEST:
+        whole = passing
     return distinct(
         Patches(
             np.array([b.mean for b in whole]),
