@@ -412,6 +412,26 @@ def test_a_small_thing_that_goes_its_own_way_is_an_object(
     assert len(places) == count + bool(beside)
 
 
+@pytest.mark.parametrize(("passing", "length"), [(60, 10.0), (0, 20.0)])
+def test_who_stands_for_a_whole_film_does_not_tell_sizes(passing: int, length: float) -> None:
+    """A couple that stands sways a little, so that it is another patch in each of the samples."""
+    random = np.random.default_rng(4)
+    walkers = [
+        Blob(place, 100 * np.diag([0.04, 0.2]), 100.0, False, sample)
+        for sample, place in enumerate(random.uniform((50, 50), (350, 150), (passing, 2)))
+    ]
+    couple = [
+        Blob(place, 400 * np.diag([0.07, 0.12]), area, False, sample, stands=True)
+        for sample, (place, area) in enumerate(
+            zip(random.normal(200, 3, (96, 2)), random.normal(400, 20, 96), strict=True)
+        )
+    ]
+    scene = Scene(size=(400, 400), blobs=(*walkers, *couple), samples=96)
+    sizes = start(TrackingOptions(), scene).sizes
+    assert sizes is not None
+    assert sizes.lengths(np.array([[100.0, 100.0]])) == pytest.approx(length, rel=0.1)
+
+
 def test_what_a_survey_saw_of_sizes_is_not_forgotten() -> None:
     """Cars of all distances were seen; then, for a while, only near ones pass, alone."""
     random = np.random.default_rng(2)

@@ -708,6 +708,21 @@ def test_who_stands_before_a_wall_for_a_whole_film_is_no_background() -> None:
     assert overlap(there, world.inside(sway[20])) > 0.6
 
 
+def test_a_line_that_stirs_is_background() -> None:
+    """So does that of a lane, where spray and the codec change its rims bit by bit."""
+    world = World()
+    ground, line = np.asarray(world.ground), np.s_[20:25, 50:110]
+    samples = []
+    for index, place in enumerate(world.walk(100)):
+        world.ground = ground.copy()
+        world.ground[line] = 60.0
+        world.ground[[20, 24], 50:110] += 60 * np.sin(index / 9)
+        samples.append(world.draw(place))
+    foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
+    seen = [raster(foreground.points(Frame(i, i / FPS, samples[i])))[line] for i in range(0, 99, 9)]
+    assert np.mean(seen) < 0.2
+
+
 def test_a_post_and_a_lamp_that_blinks_are_background() -> None:
     """The one never stirs, the other is another one in each sample."""
     world = World()

@@ -63,8 +63,8 @@ ground beside it from what would be guessed there,"""
 UNLIKE = 1.0
 """and by which the ground around it does in any case."""
 
-THIN = 1 / 8
-"""Share of an object's length that a place is wide at least, either way: a line is no body."""
+LONGEST = 4.5
+"""Times its width that a place is long at most: the line of a lane is no body."""
 
 
 def restless(middle: Image, spread: NDArray[np.float32], flicker: NDArray[np.float32]) -> Mask:
@@ -155,12 +155,18 @@ def beneath(ground: Image, stirs: Mask, usual: Usual) -> Iterator[tuple[Window, 
         place = hull(part)
         if not SPAN[0] < np.count_nonzero(place) / usual.area < SPAN[1]:
             continue
-        if not cv2.erode(place, _disc(round(THIN * length))).any():
+        if _elongation(place) > LONGEST:
             continue
         place = np.asarray(cv2.dilate(place, _disc(2)), np.uint8)
         below = _guess(ground[window], place)
         if _stands(ground, (window, place), below, stirs[window], usual):
             yield window, place, below
+
+
+def _elongation(place: Mask) -> float:
+    """Return how many times its width a place is long, by its moments."""
+    least, most = np.linalg.eigvalsh(np.cov(np.argwhere(place).T) + np.eye(2) / 12)
+    return float(np.sqrt(most / least))
 
 
 def _guess(ground: Image, place: Mask) -> Image:
