@@ -155,9 +155,9 @@ def beneath(ground: Image, stirs: Mask, usual: Usual) -> Iterator[tuple[Window, 
         place = hull(part)
         if not SPAN[0] < np.count_nonzero(place) / usual.area < SPAN[1]:
             continue
+        place = np.asarray(cv2.dilate(place, _disc(2)), np.uint8)
         if _elongation(place) > LONGEST:
             continue
-        place = np.asarray(cv2.dilate(place, _disc(2)), np.uint8)
         below = _guess(ground[window], place)
         if _stands(ground, (window, place), below, stirs[window], usual):
             yield window, place, below
