@@ -708,6 +708,22 @@ def test_who_stands_before_a_wall_for_a_whole_film_is_no_background() -> None:
     assert overlap(there, world.inside(sway[20])) > 0.6
 
 
+@pytest.mark.parametrize("crept", [4.0, 5.0, 6.0])
+def test_what_creeps_by_less_than_half_its_length_is_seen_whole(crept: float) -> None:
+    """Of snails in a short film all that seems to move are the rims, before and behind."""
+    world = World()
+    ways = [
+        [(40 + 0.8 * by, 40.0), (110.0, 70 - by), (60 - by, 90.0)]
+        for by in np.linspace(0, crept, 60).tolist()
+    ]
+    samples = [world.draw(*places, color=(110.0, 130.0, 215.0)) for places in ways]
+    foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
+    for index in (0, 30, 59):
+        seen = foreground.points(Frame(index, index / FPS, samples[index]))
+        snails = np.any([world.inside(place) for place in ways[index]], axis=0)
+        assert overlap(seen, snails) > 0.8
+
+
 def test_a_line_that_stirs_is_background() -> None:
     """So does that of a lane, where spray and the codec change its rims bit by bit."""
     world = World()

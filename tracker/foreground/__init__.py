@@ -67,6 +67,12 @@ SHORTEST_SIDE = 160
 TRIED_EVERY = 4
 """Samples from one to the next that are looked at to try something."""
 
+PIECES = 16.0
+"""Times the area of what moves that an object has where all that moves are its rims,"""
+
+MOSTLY = 0.7
+"""as they are where this share of the area is within what stands."""
+
 SURVEY_SIDE = 288
 """Cells along the shorter side of the picture when the samples are looked at first."""
 
@@ -123,10 +129,10 @@ def make_foreground(
             survey = _Survey.of(looked_at, grid, options)
         if area is None:
             break
-        survey.look_beneath(looked_at, area / grid.cell_area)
-        if not survey.look_past_shadows(looked_at):
+        in_pieces = survey.look_beneath(looked_at, area / grid.cell_area)
+        if not (survey.look_past_shadows(looked_at) or in_pieces):
             break
-        # With their shadows, objects were larger than they are.
+        # With their shadows, objects were larger than they are, and in pieces smaller.
         area = typical_area(survey.patches)
         grid = _suited(area, size, options) or grid
         if grid == survey.grid:
@@ -298,7 +304,7 @@ class _Survey:
         whole.look(dict(islice(samples.items(), 0, None, TRIED_EVERY)))
         return alike(whole.patches) and self._shade(samples) is None
 
-    def look_beneath(self, samples: Mapping[int, Image], area: float) -> None:
+    def look_beneath(self, samples: Mapping[int, Image], area: float) -> bool:
         """Look at numbered samples again if something stands in the background and stirs.
 
         Parameters
@@ -307,12 +313,26 @@ class _Survey:
             Those that were looked at before.
         area
             Of a typical object, cells.
+
+        Returns
+        -------
+        in_pieces
+            True where what seemed to be objects were pieces of such as stand.
         """
         contrast = typical_contrast(self.patches) or 0.0
-        statistics = self.statistics.without_standing(area, contrast)
+        statistics = self.statistics.without_standing(PIECES * area, contrast)
+        in_pieces = self._share(statistics.stands) > MOSTLY
+        if not in_pieces:
+            statistics = self.statistics.without_standing(area, contrast)
         if statistics is not self.statistics:
             self.statistics = statistics
             self._look_again(samples)
+        return in_pieces
+
+    def _share(self, place: Mask) -> float:
+        """Return the share of all that is foreground in the samples that is in a place."""
+        every = sum(np.count_nonzero(mask) for mask in self.masks)
+        return sum(np.count_nonzero(mask & place) for mask in self.masks) / max(every, 1)
 
     def look_past_shadows(self, samples: Mapping[int, Image], *, alone: bool = True) -> bool:
         """Look at numbered samples again if the sun casts shadows in them, and tell whether so.

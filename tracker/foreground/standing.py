@@ -29,11 +29,15 @@ STIRS = 3.0
 AS_STRONG = 2.0
 """Ratio of the strengths of edges that count as equally strong,"""
 
-FEWEST_ALIKE = 0.02
+FEWEST_ALIKE = 0.05
 """and share of the picture that tells what is usual: else it is what stirs that has such edges."""
 
 SLOW = 0.6
 """Share of that by which two samples in a row differ at most: what passes by is gone by then."""
+
+GAPS = (1 / 12, 1 / 3)
+"""Half of how far what stirs along an outline may be apart, in lengths of an object: at first those
+who stand close by each other are told apart; then only rims may stir, before and behind."""
 
 STIRRING = 0.06
 """Share of an object's area that stirs at least,"""
@@ -63,8 +67,11 @@ ground beside it from what would be guessed there,"""
 UNLIKE = 1.0
 """and by which the ground around it does in any case."""
 
-LONGEST = 4.5
-"""Times its width that a place is long at most: the line of a lane is no body."""
+LONG = 4.5
+"""Times its width from which on a place is long: it may be the line of a lane, or a tail,"""
+
+MOVES = 0.5
+"""and cells by which its edges move at least, on even ground: spray and the codec change lines."""
 
 
 def restless(middle: Image, spread: NDArray[np.float32], flicker: NDArray[np.float32]) -> Mask:
@@ -81,11 +88,11 @@ def restless(middle: Image, spread: NDArray[np.float32], flicker: NDArray[np.flo
     Returns
     -------
     restless
-        Shape (height, width), 255 where it is.
+        Shape (height, width), 1 where it is, and 2 where edges must have moved.
     """
-    stirs, passes = spread.max(axis=2), flicker.max(axis=2)
-    found = stirs > np.maximum(LEAST_STIR, STIRS * _usual(stirs, edge_strength(middle)))
-    return np.where(found & (passes < SLOW * stirs), 255, 0).astype(np.uint8)
+    stirs, passes, edges = spread.max(axis=2), flicker.max(axis=2), edge_strength(middle)
+    found = (stirs > np.maximum(LEAST_STIR, STIRS * _usual(stirs, edges))) & (passes < SLOW * stirs)
+    return np.where(found, 1 + (stirs > MOVES * edges), 0).astype(np.uint8)
 
 
 def _usual(spread: NDArray[np.float32], edges: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -145,22 +152,22 @@ def beneath(ground: Image, stirs: Mask, usual: Usual) -> Iterator[tuple[Window, 
     window, place, below
         Where, and there: 1 in the place that it takes, and the background without it.
     """
-    length = np.sqrt(usual.area)
-    closed = np.asarray(cv2.morphologyEx(stirs, cv2.MORPH_CLOSE, _disc(int(length / 6))), np.uint8)
-    for window, inside in outlined(closed):
-        stirring = np.count_nonzero(stirs[window][inside > 0])
-        if stirring < max(SMALLEST, STIRRING * usual.area):
-            continue
-        window, part = widened(window, inside, ground.shape[:2], int(length / 2) + 4)
-        place = hull(part)
-        if not SPAN[0] < np.count_nonzero(place) / usual.area < SPAN[1]:
-            continue
-        place = np.asarray(cv2.dilate(place, _disc(2)), np.uint8)
-        if _elongation(place) > LONGEST:
-            continue
-        below = _guess(ground[window], place)
-        if _stands(ground, (window, place), below, stirs[window], usual):
-            yield window, place, below
+    length, left = np.sqrt(usual.area), stirs.copy()
+    for gap in GAPS:
+        near = np.asarray(cv2.dilate(left, _disc(int(gap * length))), np.uint8)
+        for window, inside in outlined(near):
+            inside &= left[window] > 0
+            if np.count_nonzero(inside) < max(SMALLEST, STIRRING * usual.area):
+                continue
+            window, part = widened(window, inside, ground.shape[:2], int(length / 2) + 4)
+            place = hull(part)
+            if not SPAN[0] < np.count_nonzero(place) / usual.area < SPAN[1]:
+                continue
+            place = np.asarray(cv2.dilate(place, _disc(2)), np.uint8)
+            below = _guess(ground[window], place)
+            if _stands(ground, (window, place), below, stirs[window], usual):
+                left[window][place > 0] = 0
+                yield window, place, below
 
 
 def _elongation(place: Mask) -> float:
@@ -184,7 +191,7 @@ def _stands(ground: Image, part: Part, below: Image, stirs: Mask, usual: Usual) 
     part, below
         A place and the ground without what is there; see `beneath`.
     stirs
-        Shape (h, w), 255 where most samples differ from the median.
+        Shape (h, w), see `restless`.
     usual
         What tells it from a trifle.
     """
@@ -200,12 +207,14 @@ def _stands(ground: Image, part: Part, below: Image, stirs: Mask, usual: Usual) 
     if contrast <= max(LEAST_CONTRAST, STANDS_OUT * usual.contrast):
         return False
     rim = cv2.morphologyEx(body.astype(np.uint8), cv2.MORPH_GRADIENT, _disc(1)) > 0
-    if np.mean(cv2.dilate(stirs, _disc(1))[rim] > 0) <= ALIVE:
+    long = _elongation(place) > LONG
+    if np.mean(cv2.dilate(stirs, _disc(1))[rim] > long) <= ALIVE:
         return False
     near_by = ground[window][around].astype(np.float64)
     uneven = float(np.median(np.abs(near_by - np.median(near_by, axis=0)).max(axis=1)))
-    least_uneven = min([uneven, *_guessed_wrongly(ground, part)])
-    return uneven < UNLIKE * contrast and least_uneven < EVEN * contrast
+    beside = [] if long else list(_guessed_wrongly(ground, part))
+    guessed = float(np.mean(beside or uneven))
+    return uneven < UNLIKE * contrast and min(uneven, guessed) < EVEN * contrast
 
 
 def _guessed_wrongly(ground: Image, part: Part) -> Iterator[float]:

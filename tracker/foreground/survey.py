@@ -100,7 +100,7 @@ class Statistics:
     noise
         Shape (height, width), standard deviation of a channel, grey levels.
     stirs
-        Shape (height, width), 255 where something may stand that stirs; see `standing.restless`.
+        Shape (height, width), not 0 where something may stand that stirs; see `standing.restless`.
     stands
         Shape (height, width), 255 where something stands in all samples and is no background.
     sway
@@ -206,7 +206,6 @@ def background_statistics(images: Sequence[Image]) -> Statistics:
     stirs = restless(middle, spread, flicker)
     limit = np.clip(DIFFERENT * noise, LEAST_DIFFERENT, 254).astype(np.uint8)
     ground = uncovered(middle, images, limit)
-    stirs[(ground != middle).any(axis=2)] = 0  # what left in the meantime is seen to
     mean = ground.astype(np.float32)
     sway = float(np.quantile(np.abs(changes).max(axis=1), SWAYING))
     return Statistics(mean, noise, stirs, np.zeros_like(stirs), sway)

@@ -12,6 +12,8 @@ from tracker.tracking.sizes import FEWEST, NO_PATCHES, Patches, SizeModel, disti
 from tracker.tracking.state import State
 from tracker.types import WALKER_AREA, Blob, Scene
 
+_PASSING = 0.1  # share of all that is seen that is enough to tell sizes: specks are not
+
 
 def surveyed(state: State, scene: Scene) -> State:
     """Return the state that knows the sizes and the number of what a survey has seen.
@@ -59,7 +61,8 @@ def _whole(blobs: Sequence[Blob]) -> Patches:
     """
     whole = [b for b in blobs if not b.border]
     passing = [b for b in whole if not b.stands]
-    if len(passing) >= FEWEST:
+    seen = sum(b.area for b in passing) > _PASSING * sum(b.area for b in whole)
+    if seen and len(passing) >= FEWEST:
         whole = passing
     return distinct(
         Patches(
