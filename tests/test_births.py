@@ -308,6 +308,28 @@ def test_ends_of_a_lorry_that_were_seen_apart_become_one_when_they_go_on_as_one(
     assert ids[-1] in ({1}, {2})  # a name that was known before
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["a van", "two cars"])
+def test_pieces_of_a_van_that_were_never_apart_for_long_become_one(late: bool) -> None:
+    """It is smaller than a lorry; and two cars beside one another are as large, but not its shape.
+
+    Its roof and its bonnet are all that is seen of it at first.
+    """
+    tracker = Tracker(scene=replace(cars(), size=(500, 100)))
+    x, y = np.meshgrid(np.arange(500.0), np.arange(100.0))
+    numbers = []
+    for index in range(100):
+        behind, aside = 80.0 + 3.0 * index - x, np.abs(y - 50)
+        van = (behind >= 0) & (behind < 46) & (aside < 14)
+        if late or index < 4:
+            van &= (behind < 19) | (behind >= 27)
+        if late:
+            van |= (behind >= 0) & (behind < 46) & (aside < 2)
+        tracks = tracker.update(Points(np.column_stack([x[van], y[van]])), time=index / 25).tracks
+        numbers.append(len(tracks))
+    assert numbers[10] == 2
+    assert numbers[-1] == (2 if late else 1)
+
+
 def test_the_way_that_ends_of_a_lorry_go_as_one_is_not_that_which_they_go_apart() -> None:
     ids = names_of_a_lorry([True] * 12 + [False] * 12 + [True] * 46 + [False] * 20)
     assert all({1, 2} <= names for names in ids[11:])
