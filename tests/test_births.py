@@ -286,6 +286,19 @@ def test_a_trailer_that_comes_in_bit_by_bit_is_one() -> None:
     assert np.mean([len(one) for one in ids[30:]]) < 2.5
 
 
+def test_a_lorry_keeps_its_name_until_it_has_left_the_picture() -> None:
+    """Of its rear little is left to see, but as much as of a car."""
+    tracker = Tracker(scene=replace(cars(), size=(300, 100)))
+    x, y = np.meshgrid(np.arange(300.0), np.arange(100.0))
+    names = set()
+    for index in range(80):
+        behind, aside = 180.0 + 4.0 * index - x, np.abs(y - 50)
+        lorry = (behind >= 0) & (behind < 160) & (aside < 20)
+        points = np.column_stack([x[lorry], y[lorry]])
+        names |= {track.id for track in tracker.update(Points(points), time=index / 25).tracks}
+    assert names == {1}
+
+
 def names_of_a_lorry(parted: list[bool]) -> list[set[int]]:
     """Return the ids of each frame of a lorry, of which some frames show its two ends alone."""
     tracker = Tracker(scene=replace(cars(), size=(500, 100)))

@@ -27,6 +27,7 @@ from tracker.types import Array, Event, Points
 
 _TYPICAL = 60.0  # points that the typical extent is worth
 _VISIBLE = 0.25  # share of an object that must be foreground for it to count as seen
+_ENTIRE = 0.6  # and share of a usual object that is enough of any
 _STOUT = 0.75  # share of its ellipse that most objects fill
 _RIM = 0.65  # of the square of a rim's width: the variance of a place that it shows
 _EXPOSED = 0.1  # share that no other object covers
@@ -179,8 +180,13 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     # What has thin limbs, or a shadow beside it, fills little of its ellipse.
     fill = np.where(alone, objects.filled, 1.0)
     share, least = np.minimum(fill / THIN, 1.0), _VISIBLE * np.minimum(fill / _STOUT, 1.0)
+    enough = least * areas
+    if prior.lying and prior.sizes is not None:
+        # The rear of a lorry that leaves the picture is a small share of it, and as large as a car.
+        usual = _ENTIRE * prior.sizes.areas(objects.means)
+        enough = np.where(objects.missing, enough, np.minimum(enough, usual))
     # Pixels that others explain do not bring back what was lost.
-    visible = np.where(objects.missing, look.exposed, mass) > least * areas
+    visible = np.where(objects.missing, look.exposed, mass) > enough
     visible &= ~(objects.missing & look.doubtful)
     hidden = np.where(alone, 1 - np.minimum(mass / (_WHOLE * objects.usual), 1.0), 0.0)
     counted = np.minimum(mass, options.effective_points)
