@@ -180,11 +180,12 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     # What has thin limbs, or a shadow beside it, fills little of its ellipse.
     fill = np.where(alone, objects.filled, 1.0)
     share, least = np.minimum(fill / THIN, 1.0), _VISIBLE * np.minimum(fill / _STOUT, 1.0)
-    enough = least * areas
+    enough, inside = least * areas, _inside(prior)
     if prior.lying and prior.sizes is not None:
         # The rear of a lorry that leaves the picture is a small share of it, and as large as a car.
         usual = _ENTIRE * prior.sizes.areas(objects.means)
-        enough = np.where(objects.missing, enough, np.minimum(enough, usual))
+        leaves = (inside < 1) & ~objects.missing
+        enough = np.where(leaves, np.minimum(enough, usual), enough)
     # Pixels that others explain do not bring back what was lost.
     visible = np.where(objects.missing, look.exposed, mass) > enough
     visible &= ~(objects.missing & look.doubtful)
@@ -233,7 +234,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         states[lingers, 2:] *= _SLOWED
     veil = np.where(lingers, 1.0, look.veil)
     behind = veil > _LOST_BEHIND
-    open_area = look.open_area * (1 - veil) * _inside(prior)
+    open_area = look.open_area * (1 - veil) * inside
     filled = _FILLED * share * open_area
     shown = visible & (look.exposed > np.maximum(_EXPOSED * areas, filled))
     # What stands behind a fixed thing is not gone: its clocks nearly stop.
