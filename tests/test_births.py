@@ -286,6 +286,19 @@ def test_a_trailer_that_comes_in_bit_by_bit_is_one() -> None:
     assert np.mean([len(one) for one in ids[30:]]) < 2.5
 
 
+def test_a_lorry_keeps_its_name_until_it_has_left_the_picture() -> None:
+    """Of its rear little is left to see, but as much as of a car."""
+    tracker = Tracker(scene=replace(cars(), size=(300, 100)))
+    x, y = np.meshgrid(np.arange(300.0), np.arange(100.0))
+    names = set()
+    for index in range(80):
+        behind, aside = 180.0 + 4.0 * index - x, np.abs(y - 50)
+        lorry = (behind >= 0) & (behind < 160) & (aside < 20)
+        points = np.column_stack([x[lorry], y[lorry]])
+        names |= {track.id for track in tracker.update(Points(points), time=index / 25).tracks}
+    assert names == {1}
+
+
 def names_of_a_lorry(parted: list[bool]) -> list[set[int]]:
     """Return the ids of each frame of a lorry, of which some frames show its two ends alone."""
     tracker = Tracker(scene=replace(cars(), size=(500, 100)))
@@ -306,6 +319,28 @@ def test_ends_of_a_lorry_that_were_seen_apart_become_one_when_they_go_on_as_one(
     ids = names_of_a_lorry([True] * 12 + [False] * 78)
     assert ids[11] == {1, 2}
     assert ids[-1] in ({1}, {2})  # a name that was known before
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["a van", "two cars"])
+def test_pieces_of_a_van_that_were_never_apart_for_long_become_one(late: bool) -> None:
+    """It is smaller than a lorry; and two cars beside one another are as large, but not its shape.
+
+    Its roof and its bonnet are all that is seen of it at first.
+    """
+    tracker = Tracker(scene=replace(cars(), size=(500, 100)))
+    x, y = np.meshgrid(np.arange(500.0), np.arange(100.0))
+    numbers = []
+    for index in range(100):
+        behind, aside = 80.0 + 3.0 * index - x, np.abs(y - 50)
+        van = (behind >= 0) & (behind < 46) & (aside < 14)
+        if late or index < 4:
+            van &= (behind < 19) | (behind >= 27)
+        if late:
+            van |= (behind >= 0) & (behind < 46) & (aside < 2)
+        tracks = tracker.update(Points(np.column_stack([x[van], y[van]])), time=index / 25).tracks
+        numbers.append(len(tracks))
+    assert numbers[10] == 2
+    assert numbers[-1] == (2 if late else 1)
 
 
 def test_the_way_that_ends_of_a_lorry_go_as_one_is_not_that_which_they_go_apart() -> None:

@@ -93,14 +93,18 @@ def test_shadows_that_vans_cast_on_sunlit_grass_are_none_of_the_foreground() -> 
     assert np.mean([share_seen(road, mask) for mask in masks]) > 0.12  # the vans are there
 
 
-def test_a_shadow_that_hangs_on_what_casts_it_is_cut_off_where_others_fell_alone() -> None:
+@pytest.mark.parametrize("depth", [0.4, 1.0, 1.8], ids=["half lit", "usual", "on a slope"])
+def test_a_shadow_that_hangs_on_what_casts_it_is_cut_off_where_others_fell_alone(
+    depth: float,
+) -> None:
+    """What is half in the light, or on ground that faces the sun, is as deep as that."""
     film = list(motorway())
     picture = film[-1][0].copy()
     rows, columns = np.indices(SIZE[::-1])
     empty = ground()
     shadow = (np.abs(rows - 80) < 9) & (columns > 75) & (columns < LANE)
     lorry = (np.abs(rows - 80) < 30) & (columns >= LANE) & (columns < 150)
-    picture[shadow] = (empty * SKYLIGHT)[shadow]
+    picture[shadow] = (empty * SKYLIGHT**depth)[shadow]
     picture[lorry] = (200, 200, 210)
     mask = seen([*(picture for picture, _ in film), picture])[-1]
     assert share_seen(shadow, mask) < 0.2

@@ -84,8 +84,9 @@ ALONE = 2
 AGAIN, MOSTLY = 3, 0.6
 """or that show it as it is in a shadow, if these are this share of those that show it changed,"""
 
-RIM = 0.2
-"""Share of a shadow that its rim has at least."""
+RIM, FACING = 0.2, 2.2
+"""How deep shadows are relative to the usual one, as logarithms: at a rim that is half in the
+light, at least, and on ground that faces a low sun, whose light is most of what it has, at most."""
 
 AROUND = 3
 """and cells around it that are as well."""
@@ -154,14 +155,14 @@ class Shade:
         of a shadow is at most.
     places
         Shape (height, width), the cells of ground in the sun, on which shadows were seen to fall.
-    rims
-        Whether the rims of shadows, half in the light, are told by their cells, too.
+    depths
+        How deep cells of a shadow are, at least and at most, as shares of `mean`.
     """
 
     mean: NDArray[np.float64]
     reach: NDArray[np.float64]
     places: Mask
-    rims: bool = False
+    depths: tuple[float, float] = (1.0, 1.0)
 
     @classmethod
     def learned(cls, views: Sequence[tuple[Mask, Image]], ground: Image) -> Self | None:
@@ -182,13 +183,13 @@ class Shade:
         mean = np.concatenate([one.mean[some] for one, some in zip(shadings, shades, strict=True)])
         if len(mean) < FEWEST or not _on_one_side(shadings, shades, ground.shape[1]):
             return None
-        shade = cls(*_range(mean), np.empty(0, np.uint8))
+        shade = cls(*_range(mean), np.empty(0, np.uint8), (RIM, FACING))
         changed = np.zeros(ground.shape[:2], np.uint16)
         shaded, alone = changed.copy(), changed.copy()
         for (_, image), one in zip(views, shadings, strict=True):
-            near = shade._near(_shades(at(image, one.cells), at(ground, one.cells)))
+            its = _shades(at(image, one.cells), at(ground, one.cells))
             changed.ravel()[one.cells] += 1
-            shaded.ravel()[one.cells[near]] += 1
+            shaded.ravel()[one.cells[shade._near(its) & _bluer(its)]] += 1
             alone.ravel()[one.cells[shade.patches(one)]] += 1
         sure = (alone >= ALONE) | ((shaded >= AGAIN) & (shaded >= MOSTLY * changed))
         places = cv2.medianBlur(np.where(sure, 255, 0).astype(np.uint8), 5)
@@ -218,7 +219,7 @@ class Shade:
             return None
         middle, reach = _range(near)
         everywhere = np.full(ground.shape[:2], 255, np.uint8)
-        shade = cls(middle, np.minimum(reach, WIDEST), everywhere, rims=True)
+        shade = cls(middle, np.minimum(reach, WIDEST), everywhere)
         ways, asked = [], 0
         for (mask, _), some, its in zip(views, cells, shades, strict=True):
             patches = Patches.of(mask, some)
@@ -238,26 +239,24 @@ class Shade:
         way = away.mean()
         # Straight below are legs, and straight above is hair.
         aside = np.abs(way.real) > ASIDE * np.abs(way)
-        return shade if np.abs(way) > TOGETHER and aside else None
+        return replace(shade, depths=(RIM, 1.0)) if np.abs(way) > TOGETHER and aside else None
 
     def patches(self, shading: Shading) -> NDArray[np.bool_]:
         """Return which cells of a mask are of patches that are nothing but shadow, shape (n,)."""
-        shadow = self._near(shading.mean) & _bluish(shading.mean) & (shading.uneven < UNEVEN)
+        usual = replace(self, depths=(1.0, 1.0))._near(shading.mean)
+        shadow = usual & _bluish(shading.mean) & (shading.uneven < UNEVEN)
         return np.asarray(shadow[shading.patches.labels])
 
     def cells(self, cells: NDArray[np.intp], pixels: Pixels, ground: Pixels) -> NDArray[np.bool_]:
         """Return which cells of ground in the sun are in shadow; see `Shading.of`, shape (n,)."""
         shadow = self.places.take(cells) > 0
         asked = np.flatnonzero(shadow)
-        shades = _shades(pixels[asked], ground[asked])
-        if self.rims:
-            share = np.clip(shades @ self.mean / (self.mean @ self.mean), RIM, 1.0)
-            shades += (1 - share[:, None]) * self.mean
-        shadow[asked] = self._near(shades)
+        shadow[asked] = self._near(_shades(pixels[asked], ground[asked]))
         return shadow
 
     def _near(self, shades: NDArray[np.float64]) -> NDArray[np.bool_]:
-        return np.asarray((np.abs(shades - self.mean) < self.reach).all(axis=1))
+        depth = np.clip(shades @ self.mean / (self.mean @ self.mean), *self.depths)
+        return np.asarray((np.abs(shades - depth[:, None] * self.mean) < self.reach).all(axis=1))
 
 
 def _shades(pixels: Pixels, ground: Pixels) -> NDArray[np.float64]:
@@ -268,7 +267,12 @@ def _shades(pixels: Pixels, ground: Pixels) -> NDArray[np.float64]:
 def _bluish(mean: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return which shadings, shape (n, 3), can be those of the sky's light, shape (n,)."""
     darker = (mean < -LEAST) & (mean > -MOST)
-    return np.asarray(darker.all(axis=1) & (mean[:, 0] - mean[:, 2] > BLUER))
+    return np.asarray(darker.all(axis=1) & _bluer(mean))
+
+
+def _bluer(shades: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which shades, shape (n, 3), are less dark in blue than in red, shape (n,)."""
+    return np.asarray(shades[:, 0] - shades[:, 2] > BLUER)
 
 
 def _greyish(shades: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -27,6 +27,7 @@ from tracker.types import Array, Event, Points
 
 _TYPICAL = 60.0  # points that the typical extent is worth
 _VISIBLE = 0.25  # share of an object that must be foreground for it to count as seen
+_ENTIRE = 0.6  # and share of a usual object that is enough of any
 _STOUT = 0.75  # share of its ellipse that most objects fill
 _RIM = 0.65  # of the square of a rim's width: the variance of a place that it shows
 _EXPOSED = 0.1  # share that no other object covers
@@ -50,8 +51,9 @@ _STEADY = 8  # sights after which a velocity counts
 _LEAP = 2.0  # times its usual speed, and a length a second more: nobody sets off so in a contact
 _HABIT = 0.5  # s over which the velocity counts with which a walker goes on unseen
 _ASKED_EVERY = 4  # frames from one question to the next whether several objects are one,
-_LORRY = 4.0  # times the typical area from which on that is asked,
+_VAN, _LORRY = 2.5, 4.0  # times the typical area from which on that is asked, and soon believed:
 _TOGETHER = 16.0  # standard deviations, four lengths, that pieces of one go together,
+_NEVER_APART = 8.0  # and two of a van that nobody saw apart; those of a lorry need not,
 _WITHIN = 2.2  # and standard deviations of the patch within which they are
 _SLIGHT_TRIAL = 2  # trials that what is smaller than usual must stand,
 _STIRRED = 2.0  # and standard deviations, half a length, that it must go
@@ -178,8 +180,14 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     # What has thin limbs, or a shadow beside it, fills little of its ellipse.
     fill = np.where(alone, objects.filled, 1.0)
     share, least = np.minimum(fill / THIN, 1.0), _VISIBLE * np.minimum(fill / _STOUT, 1.0)
+    enough, inside = least * areas, _inside(prior)
+    if prior.lying and prior.sizes is not None:
+        # The rear of a lorry that leaves the picture is a small share of it, and as large as a car.
+        usual = _ENTIRE * prior.sizes.areas(objects.means)
+        leaves = (inside < 1) & ~objects.missing
+        enough = np.where(leaves, np.minimum(enough, usual), enough)
     # Pixels that others explain do not bring back what was lost.
-    visible = np.where(objects.missing, look.exposed, mass) > least * areas
+    visible = np.where(objects.missing, look.exposed, mass) > enough
     visible &= ~(objects.missing & look.doubtful)
     hidden = np.where(alone, 1 - np.minimum(mass / (_WHOLE * objects.usual), 1.0), 0.0)
     counted = np.minimum(mass, options.effective_points)
@@ -226,7 +234,7 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
         states[lingers, 2:] *= _SLOWED
     veil = np.where(lingers, 1.0, look.veil)
     behind = veil > _LOST_BEHIND
-    open_area = look.open_area * (1 - veil) * _inside(prior)
+    open_area = look.open_area * (1 - veil) * inside
     filled = _FILLED * share * open_area
     shown = visible & (look.exposed > np.maximum(_EXPOSED * areas, filled))
     # What stands behind a fixed thing is not gone: its clocks nearly stop.
@@ -389,14 +397,16 @@ def unite(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     """Take objects for one where their patch as a whole is one.
 
     A lorry that comes into the picture bit by bit, or from far away, starts as several. What was
-    never seen apart is united at once; others when they have gone a long way together as one.
+    never seen apart is united at once; others when they have gone a long way together as one. Two
+    cars side by side are as large as a van, which is why that takes half of this way.
     Patches that are as large as only few groups are asked about as a whole, one after the other.
     """
     objects, sizes, blobs = state.objects, state.sizes, info.blobs
     turn, due = divmod(int(objects.age.max(initial=1)), _ASKED_EVERY)
     if sizes is None or options.objects or due:
         return state, info
-    large = np.flatnonzero(blobs.mass > _LORRY * sizes.areas(blobs.means))
+    times = blobs.mass / sizes.areas(blobs.means)
+    large = np.flatnonzero(times > _VAN)
     if not len(large):
         return state, info
     groups = find_groups(objects, blobs)
@@ -419,7 +429,9 @@ def unite(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     piece[members] = since
     objects = replace(objects, piece=piece)
     way = np.hypot(*(means - since).T)
-    joint = ~objects.proven[members] | (way > _TOGETHER * objects.lengths[members])
+    soon = 0.0 if times[patch] > _LORRY else _NEVER_APART
+    far = np.where(objects.proven[members], _TOGETHER, soon)
+    joint = way >= far * objects.lengths[members]
     joint[objects.mass[members].argmax()] = True
     joint = members[joint]
     kept = joint[np.lexsort([objects.mass[joint], objects.proven[joint]])[-1]]
