@@ -149,6 +149,24 @@ def test_sizes_grow_from_the_horizon_whatever_groups_and_fragments_say(horizon: 
     assert sizes.newborn(beyond) > 2 * sizes.areas(beyond)
 
 
+def test_where_those_far_away_walk_in_pairs_the_horizon_is_that_of_the_heights() -> None:
+    """Two side by side have twice the area, and the height of one."""
+    random = np.random.default_rng(7)
+    rows = random.uniform(100, 500, 400)
+    heights = 0.02 * (rows + 300) * np.exp(random.normal(0, 0.06, 400))
+    abreast = random.random(400) < np.where(rows < 300, 0.9, 0.1)
+    widths = heights * np.exp(random.normal(0, 0.12, 400)) * np.where(abreast, 0.62, 0.33)
+    extents = np.zeros((400, 2, 2))
+    extents[:, 0, 0], extents[:, 1, 1] = widths**2, heights**2
+    means = np.stack([random.uniform(0, 600, 400), rows], axis=1)
+    sizes = fit_sizes(Patches(means, extents, 4 * np.pi * heights * widths))
+    assert sizes is not None
+    assert sizes.upright
+    places = np.array([[300.0, row] for row in (150, 300, 450)])
+    one = 4 * np.pi * 0.33 * (0.02 * (places[:, 1] + 300)) ** 2
+    np.testing.assert_allclose(sizes.areas(places), one, rtol=0.35)
+
+
 def test_things_on_a_conveyor_belt_are_all_equally_far_away() -> None:
     random = np.random.default_rng(6)
     lengths = 30 * np.exp(random.normal(0, 0.1, 200))

@@ -27,6 +27,10 @@ _PERSPECTIVE_GAIN = 0.3  # share more than none that a perspective up to a horiz
 _FARTHEST = 0.02  # share of the lengths that lies beyond the farthest row with objects
 _LEAST = 3.5  # px, length of the farthest object
 _SINGLE = 0.4  # quantile of the area-weighted lengths that a single object has: groups lie above
+_LENGTHY = 1.3**2  # ratio of the variances from which on something is longer than wide
+_AS_TALL = 0.2  # of the logarithm of a height within which one who stands is as tall as others
+_MOSTLY = 0.65  # share of the heights that must be so for them to tell the sizes,
+_TALLER_GAIN = 1.1  # and how much more that must be than are so by the sizes that areas tell
 _UPRIGHT_ANGLE = np.deg2rad(25.0)
 OWN = 100.0  # points that an object's own extent is worth against those of a frame
 _LONG = 0.3  # (λ₁ − λ₂) / (λ₁ + λ₂) of what is a third as long again as it is wide,
@@ -302,16 +306,30 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
     """Fit the size model, or return None where there is too little to learn from.
 
     Groups of objects lie above and fragments below a single object; quantiles weighted by area see
-    through both.
+    through both, unless most are in groups: then the heights of what stands upright do.
     """
     if len(patches) < FEWEST:
         return None
     lengths = np.sqrt(patches.areas)
     rows = patches.means[:, 1]
-    intercept, slope = _perspective(rows, lengths)
+    line = _perspective(rows, lengths)
     typical = _quantile(lengths, patches.areas, _SINGLE)
-    if not slope:
-        intercept = typical
+    found = _fitted(patches, line if line[1] else (typical, 0.0))
+    return _standing(patches, found) if found is not None and found.upright else found
+
+
+def _fitted(patches: Patches, line: tuple[float, float]) -> SizeModel | None:
+    """Return the model whose lengths lie along a line over the rows, or None with too few there.
+
+    Parameters
+    ----------
+    patches
+        What was seen.
+    line
+        Intercept, px, and slope.
+    """
+    lengths, rows = np.sqrt(patches.areas), patches.means[:, 1]
+    intercept, slope = line
     lowest, highest = _quantile(rows, lengths, _FARTHEST), float(rows.max())
     if slope:
         lowest = max(lowest, (_LEAST - intercept) / slope)
@@ -325,17 +343,50 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
         return None
     spread = float(np.clip(1.4826 * np.median(np.abs(np.log(ratio[single]))), 0.05, 0.5))
     unit = patches.covariances[single] / patches.areas[single][:, None, None]
-    mean, half, heading = _parts(unit)
+    mean, half, _ = _parts(unit)
     larger, smaller = mean + half, mean - half
-    long = np.sqrt(larger / np.maximum(smaller, 1e-12))
-    vertical = heading[0] < -np.cos(2 * _UPRIGHT_ANGLE)  # twice the angle from x, beyond that
-    upright = bool(np.median(long) > 1.3 and np.mean(vertical[long > 1.3]) > 0.7)
+    long = larger > _LENGTHY * smaller
+    upright = bool(long.mean() > 0.5 and _upright(unit).sum() > 0.7 * long.sum())
     if upright:
         middle = np.median(unit, axis=0)
         shape = np.diag(np.diag(middle))
     else:
         shape = np.diag([np.median(larger), np.median(smaller)])
+    typical = _quantile(lengths, patches.areas, _SINGLE)
     return SizeModel(intercept, slope, span, shape, upright, spread, typical**2)
+
+
+def _standing(patches: Patches, found: SizeModel) -> SizeModel:
+    """Return what heights tell of those who stand upright, or `found` where that is no more.
+
+    Two who walk side by side are twice as large as one, and as tall. Where most walk with others,
+    areas take two for one, and one alone for a piece; or every row has its own mixture of them, and
+    no perspective explains these.
+    """
+    upright = patches.part(_upright(patches.covariances))
+    if len(upright) < _FEWEST:
+        return found
+    heights, rows = np.sqrt(upright.covariances[:, 1, 1]), upright.means[:, 1]
+    intercept, slope = _perspective(rows, heights)
+    if not slope:
+        intercept = float(np.exp(_mode(np.log(heights), heights)[1]))
+    before = np.sqrt(found.sides(upright.means)[1])
+    now = np.maximum(intercept + slope * rows, 1e-9)
+    known, tall = (np.abs(np.log(heights / expected)) < _AS_TALL for expected in (before, now))
+    least = max(_MOSTLY * heights.sum(), _TALLER_GAIN * heights[known].sum())
+    if tall.sum() < _FEWEST or heights[tall].sum() < least:
+        return found
+    # Of those as tall as one, what is wide is several.
+    width = np.sqrt(np.quantile(upright.areas[tall] / heights[tall] ** 2, _SINGLE))
+    fitted = _fitted(patches, (intercept * width, slope * width))
+    return fitted if fitted is not None and fitted.upright else found
+
+
+def _upright(covariances: Array) -> NDArray[np.bool_]:
+    """Return which extents, of shape (k, 2, 2), are a third higher than they are wide, (k,)."""
+    middle, half, heading = _parts(covariances)
+    vertical = heading[0] < -np.cos(2 * _UPRIGHT_ANGLE)  # twice the angle from x, beyond that
+    return np.asarray(vertical & (middle + half > _LENGTHY * (middle - half)))
 
 
 def _parts(matrices: Array) -> tuple[Array, Array, Array]:
