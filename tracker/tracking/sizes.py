@@ -364,7 +364,7 @@ def _standing(patches: Patches, found: SizeModel) -> SizeModel:
     no perspective explains these.
     """
     upright = patches.part(_upright(patches.covariances))
-    if len(upright) < _FEWEST:
+    if len(upright) < FEWEST:
         return found
     heights, rows = np.sqrt(upright.covariances[:, 1, 1]), upright.means[:, 1]
     intercept, slope = _perspective(rows, heights)
@@ -374,7 +374,7 @@ def _standing(patches: Patches, found: SizeModel) -> SizeModel:
     now = np.maximum(intercept + slope * rows, 1e-9)
     known, tall = (np.abs(np.log(heights / expected)) < _AS_TALL for expected in (before, now))
     least = max(_MOSTLY * heights.sum(), _TALLER_GAIN * heights[known].sum())
-    if tall.sum() < _FEWEST or heights[tall].sum() < least:
+    if tall.sum() < FEWEST or heights[tall].sum() < least:
         return found
     # Of those as tall as one, what is wide is several.
     width = np.sqrt(np.quantile(upright.areas[tall] / heights[tall] ** 2, _SINGLE))
