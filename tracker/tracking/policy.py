@@ -406,8 +406,8 @@ def unite(state: State, info: Info, options: TrackingOptions) -> tuple[State, In
     if sizes is None or options.objects or due:
         return state, info
     times = blobs.mass / sizes.areas(blobs.means)
-    # What is of one size all over the picture, or upright, is no vehicle.
-    large = np.flatnonzero(times > (_LORRY if sizes.flat or sizes.upright else _VAN))
+    # What stands upright is no vehicle.
+    large = np.flatnonzero(times > (_LORRY if sizes.upright else _VAN))
     if not len(large):
         return state, info
     groups = find_groups(objects, blobs)
