@@ -2,8 +2,8 @@
 
 A wall, a post or a parked car is as still as the picture is noisy. A person who waits, or an animal
 that rests, leans and turns: along its outline most samples differ from the median, by more than
-edges do where the picture sways, and for longer than what passes by or flickers. What is plainly
-not the ground that surrounds such a place is no background.
+is usual at edges as strong, and for longer than what passes by or flickers. What is plainly not the
+ground that surrounds such a place is no background.
 """
 
 from __future__ import annotations
