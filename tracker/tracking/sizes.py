@@ -313,8 +313,9 @@ def fit_sizes(patches: Patches) -> SizeModel | None:
     lengths = np.sqrt(patches.areas)
     rows = patches.means[:, 1]
     line = _perspective(rows, lengths)
-    typical = _quantile(lengths, patches.areas, _SINGLE)
-    found = _fitted(patches, line if line[1] else (typical, 0.0))
+    if not line[1]:
+        line = _quantile(lengths, patches.areas, _SINGLE), 0.0
+    found = _fitted(patches, line)
     return _standing(patches, found) if found is not None and found.upright else found
 
 
