@@ -685,12 +685,9 @@ def test_what_rests_for_most_of_a_file_is_seen_there_and_no_ghost_is_left(
 
 def test_who_stands_for_a_whole_film_and_stirs_is_no_background() -> None:
     world = World()
-    walk = world.walk(100)
-    sway = [(60 + 3 * np.sin(i / 9), 45 + 2 * np.cos(i / 13)) for i in range(100)]
-    samples = [world.draw(here, there) for here, there in zip(sway, walk, strict=True)]
-    foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
-    there = foreground.points(Frame(0, 0.0, world.draw(sway[20])))
-    assert overlap(there, world.inside(sway[20])) > 0.75
+    foreground, place = surveyed_stander(world)
+    there = foreground.points(Frame(0, 0.0, world.draw(place)))
+    assert overlap(there, world.inside(place)) > 0.75
     # The ground beneath was never seen; it is guessed from around.
     assert len(foreground.points(Frame(1, 0.04, world.draw()))) < 0.3 * len(there)
 
@@ -700,12 +697,16 @@ def test_who_stands_before_a_wall_for_a_whole_film_is_no_background() -> None:
     world = World()
     world.ground = np.asarray(world.ground).copy()
     world.ground[:45] = np.asarray(world.ground)[:45] * 0.6
-    walk = world.walk(100)
+    foreground, place = surveyed_stander(world)
+    there = foreground.points(Frame(0, 0.0, world.draw(place)))
+    assert overlap(there, world.inside(place)) > 0.6
+
+
+def surveyed_stander(world: World) -> tuple[ForegroundModel, tuple[float, float]]:
+    """Return a model of a film in which one sways on the spot and one passes, and a place of it."""
     sway = [(60 + 3 * np.sin(i / 9), 45 + 2 * np.cos(i / 13)) for i in range(100)]
-    samples = [world.draw(here, there) for here, there in zip(sway, walk, strict=True)]
-    foreground = make_foreground(ForegroundOptions(), SIZE, samples, live=False)
-    there = foreground.points(Frame(0, 0.0, world.draw(sway[20])))
-    assert overlap(there, world.inside(sway[20])) > 0.6
+    samples = [world.draw(*both) for both in zip(sway, world.walk(100), strict=True)]
+    return make_foreground(ForegroundOptions(), SIZE, samples, live=False), sway[20]
 
 
 @pytest.mark.parametrize("crept", [4.0, 5.0, 6.0])

@@ -363,16 +363,22 @@ class _Survey:
         patches = sorted(self.patches, key=lambda patch: patch.blob.sample)
         return Scene(
             size=self.grid.picture,
-            blobs=tuple(self._told(patch.blob) for patch in patches),
-            bodies=tuple(self._told(patch.body) for patch in patches),
+            blobs=self._told(patch.blob for patch in patches),
+            bodies=self._told(patch.body for patch in patches),
             samples=len(self.masks),
             step=float(np.sqrt(self.grid.cell_area)),
         )
 
-    def _told(self, blob: Blob) -> Blob:
-        """Return a patch that knows whether it is of something that stands in all samples."""
-        x, y = (blob.mean / self.grid.step).astype(np.intp)
-        return replace(blob, stands=bool(self.statistics.stands[y, x]))
+    def _told(self, blobs: Iterable[Blob]) -> tuple[Blob, ...]:
+        """Return patches that know whether they are of something that stands in all samples."""
+        stands = self.statistics.stands
+        if not stands.any():
+            return tuple(blobs)
+        told = []
+        for blob in blobs:
+            x, y = (blob.mean / self.grid.step).astype(np.intp)
+            told.append(replace(blob, stands=bool(stands[y, x])))
+        return tuple(told)
 
     def background(self) -> GaussianBackground:
         """Return the background in the light of most samples."""

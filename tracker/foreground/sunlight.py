@@ -84,12 +84,12 @@ ALONE = 2
 AGAIN, MOSTLY = 3, 0.6
 """or that show it as it is in a shadow, if these are this share of those that show it changed,"""
 
+AROUND = 3
+"""and cells around it that are as well."""
+
 RIM, FACING = 0.2, 2.2
 """How deep shadows are relative to the usual one, as logarithms: at a rim that is half in the
 light, at least, and on ground that faces a low sun, whose light is most of what it has, at most."""
-
-AROUND = 3
-"""and cells around it that are as well."""
 
 SPREAD, WIDEST = (3.0, 0.1), 0.2
 """Deviations from what shadows are like within which a patch is one, and the least such range; and

@@ -205,8 +205,7 @@ def background_statistics(images: Sequence[Image]) -> Statistics:
     noise = np.maximum(noise, calm)
     stirs = restless(middle, spread, flicker)
     limit = np.clip(DIFFERENT * noise, LEAST_DIFFERENT, 254).astype(np.uint8)
-    ground = uncovered(middle, images, limit)
-    mean = ground.astype(np.float32)
+    mean = uncovered(middle, images, limit).astype(np.float32)
     sway = float(np.quantile(np.abs(changes).max(axis=1), SWAYING))
     return Statistics(mean, noise, stirs, np.zeros_like(stirs), sway)
 

@@ -181,11 +181,11 @@ def refine(prior: State, points: Points, options: TrackingOptions) -> tuple[Stat
     fill = np.where(alone, objects.filled, 1.0)
     share, least = np.minimum(fill / THIN, 1.0), _VISIBLE * np.minimum(fill / _STOUT, 1.0)
     enough, inside = least * areas, _inside(prior)
-    if prior.lying and prior.sizes is not None:
+    leaves = (inside < 1) & ~objects.missing
+    if prior.lying and prior.sizes is not None and leaves.any():
         # The rear of a lorry that leaves the picture is a small share of it, and as large as a car.
-        usual = _ENTIRE * prior.sizes.areas(objects.means)
-        leaves = (inside < 1) & ~objects.missing
-        enough = np.where(leaves, np.minimum(enough, usual), enough)
+        usual = _ENTIRE * prior.sizes.areas(objects.means[leaves])
+        enough[leaves] = np.minimum(enough[leaves], usual)
     # Pixels that others explain do not bring back what was lost.
     visible = np.where(objects.missing, look.exposed, mass) > enough
     visible &= ~(objects.missing & look.doubtful)
